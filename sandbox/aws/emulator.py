@@ -1,0 +1,109 @@
+"""The embedded AWS emulator (ministack, `facts/emulators.md`), called inside the process as an ASGI app.
+
+A call costs about 0.2 ms this way, against 3 ms over HTTP (measured there), which is what lets the Pipes runtime
+read the stream, send dead letters and write logs without slowing the pipeline down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from starlette.types import ASGIApp, Message
+
+from sandbox.aws.calls import AwsCallFailed
+
+#: Service of a call -> (X-Amz-Target prefix, signing name, content type).
+_PROTOCOLS = {
+    "dynamodb": ("DynamoDB_20120810", "dynamodb", "application/x-amz-json-1.0"),
+    "dynamodbstreams": ("DynamoDBStreams_20120810", "dynamodb", "application/x-amz-json-1.0"),
+    "sqs": ("AmazonSQS", "sqs", "application/x-amz-json-1.0"),
+    "events": ("AWSEvents", "events", "application/x-amz-json-1.1"),
+    "logs": ("Logs_20140328", "logs", "application/x-amz-json-1.1"),
+    "secretsmanager": ("secretsmanager", "secretsmanager", "application/x-amz-json-1.1"),
+}
+
+
+def _environment(account_id: str, region: str, host: str, port: int) -> dict[str, str]:
+    """What ministack reads of the environment, all of it stated so that the caller's shell cannot change it."""
+    return {
+        "MINISTACK_ACCOUNT_ID": account_id,
+        "MINISTACK_REGION": region,
+        "MINISTACK_HOST": host,
+        "GATEWAY_PORT": str(port),
+        "LOG_LEVEL": "WARNING",
+        "AUTH": "false",
+        "USE_SSL": "false",
+        "PERSIST_STATE": "0",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "SERVICES": "",
+        # No Docker is wanted; a socket that does not exist keeps the emulator from looking for a daemon.
+        "DOCKER_HOST": "unix:///nonexistent/docker.sock",
+    }
+
+
+class Emulator:
+    """The emulator for one account. Import happens here, because it reads its settings while importing."""
+
+    def __init__(self, account_id: str, port: int, *, region: str = "us-west-2", host: str = "127.0.0.1") -> None:
+        os.environ.update(_environment(account_id, region, host, port))
+        from ministack.app import app
+
+        self.app: ASGIApp = app
+
+    async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
+        """Answer of one operation, named like `sqs.SendMessage`. Raises AwsCallFailed."""
+        service, _, action = operation.partition(".")
+        target, signing_name, content_type = _PROTOCOLS[service]
+        body = json.dumps(payload, separators=(",", ":")).encode()
+        headers = [
+            (b"host", b"127.0.0.1"),
+            (b"content-type", content_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-amz-target", f"{target}.{action}".encode()),
+            (b"authorization", _authorization(region, signing_name)),
+        ]
+        status, answer = await self._request(headers, body)
+        parsed: dict[str, Any] = json.loads(answer) if answer else {}
+        if status >= 400:
+            code = str(parsed.get("__type", "")).rpartition("#")[2] or str(status)
+            message = str(parsed.get("message") or parsed.get("Message") or "")
+            raise AwsCallFailed(operation, code, message, status)
+        return parsed
+
+    async def _request(self, headers: list[tuple[bytes, bytes]], body: bytes) -> tuple[int, bytes]:
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": "http",
+            "path": "/",
+            "raw_path": b"/",
+            "query_string": b"",
+            "headers": headers,
+            "client": ("127.0.0.1", 0),
+        }
+        status = 500
+        chunks: list[bytes] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.body":
+                chunks.append(message.get("body", b""))
+
+        await self.app(scope, receive, send)
+        return status, b"".join(chunks)
+
+
+def _authorization(region: str, service: str) -> bytes:
+    """Enough of a signature for the emulator to see region and service; it does not verify signatures."""
+    scope = f"SANDBOXINTERNAL/20260101/{region}/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0".encode()

@@ -6,6 +6,7 @@ SECRET = "momento-eventbridge-api-key"
 CONNECTION = "weather-stats-demo-connection"
 QUEUE = "weather-stats-demo-dlq"
 ROLE = "AmazonEventBridgePipeWeatherStatsDemoEventToMomentoCache"
+ROLE_POLICY = "WeatherStatsDemoPipes"
 
 CACHE_PUT = "cache-put"
 TOPIC_PUBLISH = "topic-publish"

@@ -1,0 +1,116 @@
+"""`python -m sandbox`: run the embedded stack in the foreground. `python -m sandbox env`: how to reach it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+
+from sandbox import state as state_file
+from sandbox.lock import AlreadyRunning, hold
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code: 0 after a clean stop, 1 when it could not start or is not running, 3 when one already runs."""
+    options = _parser().parse_args(arguments)
+    if options.command == "env":
+        return _print_env()
+    return _run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=["run", "env"], default="run", help="run is the default")
+    parser.add_argument("--region", default=os.environ.get("AWS_REGION") or "us-west-2")
+    parser.add_argument("--aws-port", type=int, default=0, help="0 takes a free port, as for the other ports")
+    parser.add_argument("--momento-port", type=int, default=0, help="gRPC")
+    parser.add_argument("--momento-http-port", type=int, default=0)
+    parser.add_argument("--admin-port", type=int, default=0)
+    parser.add_argument(
+        "--until-stdin-closes",
+        action="store_true",
+        help="also stop when standard input ends, as it does when the parent process dies",
+    )
+    return parser
+
+
+def _print_env() -> int:
+    state = state_file.read()
+    if state is None or not state.ready or not state_file.is_alive(state):
+        print("No sandbox is running. Start one with `python -m sandbox` or `make demo`.", file=sys.stderr)
+        return 1
+    print(state_file.exports(state), end="")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        lock = hold(state_file.directory())
+    except AlreadyRunning as error:
+        print(f"{error} `python -m sandbox env` tells how to reach it.", file=sys.stderr)
+        return 3
+    with lock:
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(_serve(options))
+        except OSError as error:
+            print(f"The sandbox could not start: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.Loop
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    # Imported late: `env` and `--help` need none of it, and it takes most of a second.
+    from sandbox.server import Options, Sandbox
+
+    sandbox = Sandbox(
+        Options(
+            region=options.region,
+            aws_port=options.aws_port,
+            momento_port=options.momento_port,
+            momento_http_port=options.momento_http_port,
+            admin_port=options.admin_port,
+        )
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if options.until_stdin_closes:
+        threading.Thread(target=_await_end_of_stdin, args=(loop, stop), daemon=True).start()
+    try:
+        await sandbox.start()
+        _announce(sandbox.state)
+        await stop.wait()
+    finally:
+        await sandbox.close()
+
+
+def _await_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    sys.stdin.buffer.read()
+    loop.call_soon_threadsafe(stop.set)
+
+
+def _announce(state: state_file.SandboxState) -> None:
+    print(f"AWS endpoint    {state.aws_endpoint}  region {state.region}")
+    print(f"Momento gRPC    {state.momento_host}:{state.momento_port}")
+    print(f"Momento HTTP    {state.momento_http_endpoint}")
+    print(f"Admin           {state.admin_url}")
+    print('Keys and all: eval "$(python -m sandbox env)".  Ctrl-C stops it.', flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""The sandbox as a whole: which parts it has, in which order they come up, and how they go down.
+
+Each part that comes up is written to the state file, so that whoever waits can show how far it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from os import getpid
+from typing import Any
+
+from sandbox import state as state_file
+from sandbox.admin import AdminApi
+from sandbox.aws.emulator import Emulator
+from sandbox.aws.gateway import Gateway
+from sandbox.http_server import HttpServer, bind
+from sandbox.momento.keys import KeyRing
+from sandbox.momento.service import MomentoService
+from sandbox.pipes.service import PipesService
+from sandbox.provisioning import provision
+from sandbox.state import Part, SandboxState
+from sandbox.traffic_control import TrafficControl
+
+#: The account that everything in the sandbox belongs to: AWS's own placeholder.
+ACCOUNT_ID = "123456789012"
+
+AWS_ENDPOINT = "AWS endpoint"
+MOMENTO = "Momento"
+ADMIN = "Admin port"
+STACK = "Stack"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose. Port 0 means: any free one."""
+
+    region: str = "us-west-2"
+    host: str = "127.0.0.1"
+    aws_port: int = 0
+    momento_port: int = 0
+    momento_http_port: int = 0
+    admin_port: int = 0
+
+
+class Sandbox:
+    """The running stack. `start` brings it up, `close` takes it down; `state` says where everything is."""
+
+    def __init__(self, options: Options) -> None:
+        self._host = options.host
+        keys = KeyRing.mint(options.host)
+        aws_socket = bind(options.host, options.aws_port)
+        emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
+        self.pipes = PipesService(emulator, ACCOUNT_ID)
+        self.momento = MomentoService(
+            keys, options.host, grpc_port=options.momento_port, http_port=options.momento_http_port
+        )
+        self.traffic = TrafficControl()
+        self._aws = HttpServer(Gateway(emulator.app, self.pipes), aws_socket)
+        self._admin = HttpServer(AdminApi(self).app, bind(options.host, options.admin_port))
+        self.state = SandboxState(
+            pid=getpid(),
+            instance=uuid.uuid4().hex,
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            region=options.region,
+            account_id=ACCOUNT_ID,
+            parts=tuple(Part(name) for name in (AWS_ENDPOINT, MOMENTO, ADMIN, STACK)),
+            aws_access_key_id="SANDBOX" + secrets.token_hex(6).upper(),
+            aws_secret_access_key=secrets.token_urlsafe(30),
+            momento_host=options.host,
+            momento_api_key=keys.v2_key,
+            momento_v1_api_key=keys.v1_key,
+        )
+
+    async def start(self) -> None:
+        """Returns when a write would travel the whole way. Raises what kept a part from coming up."""
+        self._publish()
+        await self._bring_up(AWS_ENDPOINT, self._start_aws())
+        await self._bring_up(MOMENTO, self._start_momento())
+        await self._bring_up(ADMIN, self._start_admin())
+        await self._bring_up(STACK, self._provision())
+        self._publish(ready=True)
+
+    async def close(self) -> None:
+        """Stops every part and says so in the state file."""
+        self._publish(ready=False)
+        await asyncio.to_thread(self.traffic.stop)
+        await self.pipes.close()
+        await self.momento.close()
+        await self._admin.stop()
+        await self._aws.stop()
+
+    async def _bring_up(self, name: str, starting: Awaitable[str]) -> None:
+        self._part(name, "starting")
+        try:
+            detail = await starting
+        except BaseException as error:
+            self._part(name, "failed", str(error) or type(error).__name__)
+            raise
+        self._part(name, "ready", detail)
+
+    async def _start_aws(self) -> str:
+        await self.pipes.start()
+        await self._aws.start()
+        endpoint = f"http://{self._host}:{self._aws.port}"
+        self._publish(aws_endpoint=endpoint)
+        return endpoint
+
+    async def _start_momento(self) -> str:
+        await self.momento.start()
+        self._publish(momento_port=self.momento.grpc_port, momento_http_endpoint=self.momento.http_endpoint)
+        return f"{self._host}:{self.momento.grpc_port}"
+
+    async def _start_admin(self) -> str:
+        await self._admin.start()
+        url = f"http://{self._host}:{self._admin.port}"
+        self._publish(admin_url=url)
+        return url
+
+    async def _provision(self) -> str:
+        await asyncio.to_thread(provision, self.state, self._on_step)
+        return "table, queue, connection, API destinations, role and three pipes"
+
+    def _on_step(self, kind: str, name: str) -> None:
+        self._part(STACK, "starting", f"{kind} {name}")
+
+    def _part(self, name: str, state: str, detail: str = "") -> None:
+        changed = Part(name, state, detail)
+        self._publish(parts=tuple(changed if part.name == name else part for part in self.state.parts))
+
+    def _publish(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+        state_file.write(self.state)

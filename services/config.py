@@ -1,0 +1,158 @@
+"""Which target the dashboard works on, and with which settings: read once, at start, from the environment and `.env`.
+
+The rule, in one table (`SETTINGS` is the list of names):
+
+    TARGET=sandbox                      the embedded stack, whatever else is set
+    TARGET=aws                          AWS and Momento; what is missing is named and the start refused
+    no TARGET, no credential set        the embedded stack
+    no TARGET, some credential set      as TARGET=aws: a half-configured environment is refused, never guessed at
+
+Values that are secrets never appear in a message or a repr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from services import momento_keys
+from services.errors import NotConfigured
+
+
+class Target(Enum):
+    """The two things the dashboard can look at."""
+
+    SANDBOX = "sandbox"
+    AWS = "aws"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable that is read: its name, what it is for, whether it is secret, and whether it picks `aws`."""
+
+    name: str
+    purpose: str
+    secret: bool = False
+    credential: bool = False
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("TARGET", "sandbox or aws; without it, aws if any credential is set, else sandbox"),
+    Setting("MOMENTO_API_KEY", "Momento API key, v2 or v1", secret=True, credential=True),
+    Setting("MOMENTO_ENDPOINT", "endpoint of a v2 key, such as cell-4-us-west-2-1.prod.a.momentohq.com"),
+    Setting("MOMENTO_API_ENDPOINT", "base URL of Momento's HTTP API, such as https://api.cache.<endpoint>"),
+    Setting("AWS_REGION", "region of the stack, such as us-west-2; AWS_DEFAULT_REGION and the profile's count too"),
+    Setting("AWS_ACCESS_KEY_ID", "AWS access key", credential=True),
+    Setting("AWS_SECRET_ACCESS_KEY", "its secret", secret=True, credential=True),
+    Setting("AWS_SESSION_TOKEN", "for temporary credentials only", secret=True, credential=True),
+    Setting("AWS_PROFILE", "a profile of ~/.aws, instead of the two keys", credential=True),
+)
+
+
+@dataclass(frozen=True)
+class AwsAccess:
+    """How to reach AWS. Empty keys mean boto3's default credential chain; `profile` may name one of ~/.aws."""
+
+    region: str
+    profile: str = ""
+    access_key_id: str = ""
+    secret_access_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+    endpoint_url: str = ""
+
+
+@dataclass(frozen=True)
+class AwsConfig:
+    """Everything the `aws` target needs; `momento_api_key` is the key as given, for the connection."""
+
+    aws: AwsAccess
+    momento: momento_keys.MomentoAddress
+    momento_api_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The target, and its settings when it is `aws`. The sandbox brings its own."""
+
+    target: Target
+    aws: AwsConfig | None = None
+
+
+#: Says whether boto3's default chain finds credentials, and which region it would use ("" for none).
+CredentialChain = Callable[[], tuple[bool, str]]
+
+
+def load(environment: Mapping[str, str], chain: CredentialChain) -> Config:
+    """The configuration that an environment asks for. Raises NotConfigured with the names of what is missing."""
+    settings = {setting.name: environment.get(setting.name, "").strip() for setting in SETTINGS}
+    target = _target(settings)
+    if target is Target.SANDBOX:
+        return Config(Target.SANDBOX)
+    return Config(Target.AWS, _aws_config(settings, environment, chain))
+
+
+def _target(settings: Mapping[str, str]) -> Target:
+    wanted = settings["TARGET"].lower()
+    if wanted:
+        try:
+            return Target(wanted)
+        except ValueError as error:
+            raise NotConfigured(
+                f"TARGET is {wanted!r}; allowed are sandbox and aws.", "Set TARGET to one of the two, or remove it."
+            ) from error
+    chosen = [setting.name for setting in SETTINGS if setting.credential and settings[setting.name]]
+    return Target.AWS if chosen else Target.SANDBOX
+
+
+def _aws_config(settings: Mapping[str, str], environment: Mapping[str, str], chain: CredentialChain) -> AwsConfig:
+    missing, region = _missing_of_aws(settings, environment, chain)
+    missing += _missing_of_momento(settings)
+    if missing:
+        raise NotConfigured(
+            f"The target is aws, and these settings are missing: {', '.join(missing)}.",
+            "Set them in .env or in the environment (see .env.example), or set TARGET=sandbox to use the embedded stack.",
+            missing=tuple(missing),
+        )
+    return AwsConfig(
+        aws=AwsAccess(
+            region=region,
+            profile=settings["AWS_PROFILE"],
+            access_key_id=settings["AWS_ACCESS_KEY_ID"],
+            secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+            session_token=settings["AWS_SESSION_TOKEN"],
+        ),
+        momento=momento_keys.for_service(
+            settings["MOMENTO_API_KEY"], settings["MOMENTO_ENDPOINT"] or None, settings["MOMENTO_API_ENDPOINT"] or None
+        ),
+        momento_api_key=settings["MOMENTO_API_KEY"],
+    )
+
+
+def _missing_of_aws(
+    settings: Mapping[str, str], environment: Mapping[str, str], chain: CredentialChain
+) -> tuple[list[str], str]:
+    """Names of the missing AWS settings, and the region."""
+    key, secret = settings["AWS_ACCESS_KEY_ID"], settings["AWS_SECRET_ACCESS_KEY"]
+    region = settings["AWS_REGION"] or environment.get("AWS_DEFAULT_REGION", "").strip()
+    missing: list[str] = []
+    if bool(key) != bool(secret):
+        missing.append("AWS_SECRET_ACCESS_KEY" if key else "AWS_ACCESS_KEY_ID")
+    if region and (key or secret):
+        return missing, region
+    found, chain_region = chain()
+    if not key and not secret and not found:
+        missing += ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    region = region or chain_region
+    if not region:
+        missing.append("AWS_REGION")
+    return missing, region
+
+
+def _missing_of_momento(settings: Mapping[str, str]) -> list[str]:
+    if not settings["MOMENTO_API_KEY"]:
+        return ["MOMENTO_API_KEY"]
+    needs_endpoint = momento_keys.kind_of_key(settings["MOMENTO_API_KEY"]) is momento_keys.KeyKind.V2
+    if needs_endpoint and not (settings["MOMENTO_ENDPOINT"] or settings["MOMENTO_API_ENDPOINT"]):
+        return ["MOMENTO_ENDPOINT"]
+    return []

@@ -111,7 +111,7 @@ def _aws_config(settings: Mapping[str, str], environment: Mapping[str, str], cha
     if missing:
         raise NotConfigured(
             f"The target is aws, and these settings are missing: {', '.join(missing)}.",
-            "Set them in .env or in the environment (see .env.example), or set TARGET=sandbox to use the embedded stack.",
+            "Set them in .env or in the environment (see .env.example), or set TARGET=sandbox for the embedded stack.",
             missing=tuple(missing),
         )
     return AwsConfig(

@@ -1,0 +1,80 @@
+"""Everything that pages can ask of one stack: the table, the cache, the topic, the pipes, their logs, the dead letters.
+
+One object per target and process, shared by all viewers. Reads that every page repeats are `Shared`.
+"""
+
+from __future__ import annotations
+
+from provision import names
+from services import pipe_logs, pipes, propagation
+from services.aws import Aws
+from services.config import AwsAccess
+from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
+from services.errors import DashboardError
+from services.log_tail import LogTail
+from services.lookup import Lookups
+from services.momento import MomentoCache
+from services.momento_keys import MomentoAddress
+from services.pipe_logs import Execution, LogRecord
+from services.propagation import Propagation
+from services.shared import Shared
+from services.topic_feed import TopicFeed
+from services.weather import TablePage, WeatherRecord, WeatherTable, Write
+
+#: How many dead letters a page shows.
+PEEKED = 200
+
+
+class Pipeline:
+    """The stack behind one AWS account and one Momento. Opens connections; `close` ends them."""
+
+    def __init__(self, access: AwsAccess, momento: MomentoAddress) -> None:
+        self.access = access
+        self.momento_address = momento
+        self._aws = Aws(access)
+        self.cache = MomentoCache(momento)
+        self.feed = TopicFeed(momento, names.CACHE, names.TOPIC)
+        self.table = WeatherTable(self._aws)
+        self.lookups = Lookups(self.cache, self.table)
+        self.queue = DeadLetterQueue(self._aws)
+        self._tail = LogTail(self._aws)
+        self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
+        self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
+        self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
+        self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
+        self.log_records: Shared[tuple[LogRecord, ...]] = Shared(self._tail.refresh, 1.0)
+        self.executions: Shared[list[Execution]] = Shared(
+            lambda: pipe_logs.executions(self.log_records.get().value), 1.0
+        )
+        self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
+        self.feed.start()
+
+    @property
+    def aws_endpoint(self) -> str:
+        """The endpoint that DynamoDB calls go to."""
+        return self._aws.endpoint
+
+    def put(self, record: WeatherRecord) -> Propagation:
+        """Writes a record and watches it arrive. Raises DashboardError when the write itself fails."""
+        version = self.feed.version
+        return self._followed(self.table.put(record), version)
+
+    def delete(self, location: str) -> Propagation:
+        """Deletes a record and watches it go. Raises DashboardError when the delete itself fails."""
+        version = self.feed.version
+        return self._followed(self.table.delete(location), version)
+
+    def _followed(self, write: Write, version: int) -> Propagation:
+        self.records.forget()
+        self.depth.forget()
+        try:
+            return propagation.follow(write, self.cache, self.feed, version)
+        except DashboardError as error:
+            # The write is done; that its arrival cannot be watched must not look like a failed write.
+            return Propagation(write, expected=True, problem=str(error))
+
+    def close(self) -> None:
+        """Ends the subscription and closes every connection."""
+        self.feed.close()
+        self.cache.close()
+        self._aws.close()

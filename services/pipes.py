@@ -1,0 +1,69 @@
+"""The three pipes as EventBridge describes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from provision import names
+from services.aws import Aws, translated
+from services.errors import NotFound
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """One pipe: its states and the settings that decide what happens to a record. `state` is "MISSING" if absent."""
+
+    name: str
+    flow: str
+    state: str
+    desired_state: str = ""
+    reason: str = ""
+    source: str = ""
+    target: str = ""
+    filters: tuple[str, ...] = ()
+    starting_position: str = ""
+    batch_size: int | None = None
+    retries: int | None = None
+    dead_letter_queue: str = ""
+    log_level: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether it is running, as EventBridge says."""
+        return self.state == "RUNNING"
+
+
+def describe(aws: Aws) -> tuple[Pipe, ...]:
+    """The pipes in the order of the flows; one that does not exist is MISSING. Raises DashboardError."""
+    return tuple(_describe(aws, flow) for flow in names.FLOWS)
+
+
+def _describe(aws: Aws, flow: str) -> Pipe:
+    name = names.pipe(flow)
+    try:
+        with translated(f"Describing pipe {name}"):
+            answer = aws.pipes.describe_pipe(Name=name)
+    except NotFound:
+        return Pipe(name, flow, "MISSING", reason="Create the stack with `python -m provision up`.")
+    return _pipe(flow, dict(answer))
+
+
+def _pipe(flow: str, answer: dict[str, Any]) -> Pipe:
+    source = answer.get("SourceParameters", {})
+    stream = source.get("DynamoDBStreamParameters", {})
+    return Pipe(
+        name=answer["Name"],
+        flow=flow,
+        state=answer["CurrentState"],
+        desired_state=answer.get("DesiredState", ""),
+        reason=answer.get("StateReason", ""),
+        source=answer.get("Source", ""),
+        target=answer.get("Target", ""),
+        filters=tuple(part.get("Pattern", "") for part in source.get("FilterCriteria", {}).get("Filters", [])),
+        starting_position=stream.get("StartingPosition", ""),
+        batch_size=stream.get("BatchSize"),
+        retries=stream.get("MaximumRetryAttempts"),
+        dead_letter_queue=stream.get("DeadLetterConfig", {}).get("Arn", ""),
+        log_level=answer.get("LogConfiguration", {}).get("Level", ""),
+    )

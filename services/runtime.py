@@ -1,0 +1,131 @@
+"""What the process owns for as long as it lives: the configuration, the sandbox child, and the pipeline's connections.
+
+The app's lifespan starts and closes it. Without a lifespan (a plain AppTest run) the first page starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import types
+from collections.abc import Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from services import aws, config
+from services.config import Config, Target
+from services.errors import NotConfigured
+from services.pipeline import Pipeline
+from services.sandbox_admin import SandboxAdmin
+from services.sandbox_process import SandboxInfo, SandboxProcess
+
+_PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Runtime:
+    """The one per process. Its methods may be called by any thread."""
+
+    def __init__(self, configuration: Config) -> None:
+        self.config = configuration
+        self.sandbox = SandboxProcess()
+        self._lock = threading.Lock()
+        self._pipeline: Pipeline | None = None
+        self._instance = ""
+
+    @property
+    def target(self) -> Target:
+        """What the dashboard looks at."""
+        return self.config.target
+
+    def start(self) -> None:
+        """Starts the sandbox if it is the target; returns before it is ready."""
+        if self.target is Target.SANDBOX:
+            self.sandbox.ensure()
+
+    def pipeline(self) -> Pipeline:
+        """The connected pipeline; a sandbox that was started anew is connected to anew.
+
+        Raises SandboxNotRunning while there is none.
+        """
+        if self.config.aws is not None:
+            with self._lock:
+                if self._pipeline is None:
+                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento)
+                return self._pipeline
+        return self._sandbox_pipeline(self.sandbox.ready())
+
+    def _sandbox_pipeline(self, info: SandboxInfo) -> Pipeline:
+        assert info.momento is not None, "a ready sandbox has its Momento port in the state file"
+        with self._lock:
+            if self._pipeline is None or self._instance != info.instance:
+                if self._pipeline is not None:
+                    self._pipeline.close()
+                self._pipeline = Pipeline(info.aws, info.momento)
+                self._instance = info.instance
+            return self._pipeline
+
+    def admin(self) -> SandboxAdmin:
+        """The sandbox's admin port. Raises SandboxNotRunning."""
+        return SandboxAdmin(self.sandbox.ready().admin_url)
+
+    def close(self) -> None:
+        """Closes the connections, and stops the sandbox if this process started it."""
+        with self._lock:
+            if self._pipeline is not None:
+                self._pipeline.close()
+                self._pipeline = None
+        self.sandbox.stop()
+
+
+def read_environment() -> Mapping[str, str]:
+    """The environment over `.env`: a real variable wins over the file."""
+    from_file = {name: value or "" for name, value in dotenv_values(_PROJECT / ".env").items()}
+    return {**from_file, **os.environ}
+
+
+def create() -> Runtime:
+    """A runtime for the environment. Raises NotConfigured."""
+    return Runtime(config.load(read_environment(), aws.default_chain))
+
+
+class Registry:
+    """Holds the process's runtime, or the reason why there is none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runtime: Runtime | None = None
+        self._refusal: NotConfigured | None = None
+
+    def current(self) -> Runtime:
+        """The runtime, started if it is not yet. Raises NotConfigured, each time until the process is restarted."""
+        with self._lock:
+            if self._refusal is not None:
+                raise self._refusal.with_traceback(None)
+            if self._runtime is None:
+                try:
+                    self._runtime = create()
+                except NotConfigured as error:
+                    self._refusal = error
+                    raise
+                self._runtime.start()
+            return self._runtime
+
+    def close(self) -> None:
+        """Closes the runtime; the next `current` starts another."""
+        with self._lock:
+            runtime, self._runtime, self._refusal = self._runtime, None, None
+        if runtime is not None:
+            runtime.close()
+
+
+def registry() -> Registry:
+    """The process's registry.
+
+    It lives in a module of its own that has no file: a reload of ours by Streamlit's watcher, or a viewer's
+    "clear cache", must not make a second subscription (facts/streamlit.md, section 2.5).
+    """
+    holder = sys.modules.setdefault("_pipeline_dashboard_registry", types.ModuleType("_pipeline_dashboard_registry"))
+    found: Registry = holder.__dict__.setdefault("registry", Registry())
+    return found

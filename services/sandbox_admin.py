@@ -1,0 +1,86 @@
+"""What can be done to the sandbox, through its admin port: faults, stopping Momento, traffic."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from services.errors import InvalidInput, ServiceFailed, Unreachable
+
+_TIMEOUT_S = 10
+
+
+class SandboxAdmin:
+    """The admin port of one run of the sandbox. Every method raises a DashboardError."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        # The admin port is on this machine; a proxy of the environment is none of its business.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def status(self) -> dict[str, Any]:
+        """Counts and states of pipes, Momento, faults and traffic, as sandbox/admin.py documents them."""
+        return self._ask("GET", "/status")
+
+    def fail_momento(self, status: int, count: int | None) -> None:
+        """Makes Momento's HTTP API answer `status` to the next `count` requests, or until cleared."""
+        self._ask("POST", "/faults", {"route": "*", "status": status, "count": count})
+
+    def clear_faults(self) -> None:
+        """Ends all faults."""
+        self._ask("DELETE", "/faults")
+
+    def stop_momento(self) -> None:
+        """Momento refuses connections from now on; its contents stay."""
+        self._ask("POST", "/momento/stop")
+
+    def start_momento(self) -> None:
+        """Momento accepts connections again."""
+        self._ask("POST", "/momento/start")
+
+    def use_wrong_key(self) -> None:
+        """Puts a key that Momento does not know into the pipes' connection."""
+        self._ask("POST", "/connection/wrong-key")
+
+    def use_right_key(self) -> None:
+        """Puts the right key back into the pipes' connection."""
+        self._ask("POST", "/connection/right-key")
+
+    def start_traffic(self, source: str, rate: float, count: int, deletes: float) -> None:
+        """Replays `count` writes of a source at `rate` per second; `deletes` percent of them delete."""
+        self._ask("POST", "/traffic", {"sources": [source], "rate": rate, "count": count, "deletes": deletes})
+
+    def stop_traffic(self) -> None:
+        """Ends the replay that runs."""
+        self._ask("DELETE", "/traffic")
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self._url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
+                parsed: dict[str, Any] = json.load(answer)
+                return parsed
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _refused(path, error) from error
+        except OSError as error:
+            raise Unreachable(
+                f"The sandbox's admin port at {self._url} does not answer.", "Is the sandbox still running?"
+            ) from error
+
+
+def _refused(path: str, error: urllib.error.HTTPError) -> Exception:
+    try:
+        why = str(json.load(error).get("error", ""))
+    except ValueError:
+        why = ""
+    if error.code == 400:
+        return InvalidInput(path, f"The sandbox refused the order: {why}.", "Change the values and try again.")
+    return ServiceFailed(f"The sandbox answered {error.code} to {path}. {why}".strip())

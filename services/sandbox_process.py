@@ -1,0 +1,168 @@
+"""The sandbox as the dashboard sees it: a process that is found through its state file, or started.
+
+The dashboard never imports the sandbox. A child that it starts ends with it, however it ends: the child watches
+its standard input, whose other end only this process holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services import momento_keys
+from services.config import AwsAccess
+from services.errors import SandboxNotRunning
+
+_PROJECT = Path(__file__).resolve().parent.parent
+#: Seconds that a child gets to stop by itself.
+_STOP_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class PartState:
+    """One part of the sandbox on its way up: waiting, starting, ready or failed."""
+
+    name: str
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class SandboxInfo:
+    """What the state file says about one run of the sandbox; `instance` tells runs apart."""
+
+    instance: str
+    pid: int
+    ready: bool
+    parts: tuple[PartState, ...]
+    aws: AwsAccess
+    momento: momento_keys.MomentoAddress | None
+    admin_url: str
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process exists."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+    @property
+    def failure(self) -> str:
+        """What kept a part from coming up, or ""."""
+        return next((f"{part.name}: {part.detail}" for part in self.parts if part.state == "failed"), "")
+
+
+def folder() -> Path:
+    """Where the sandbox keeps its state: SANDBOX_DIR, or `.sandbox` in the project."""
+    return Path(os.environ.get("SANDBOX_DIR") or _PROJECT / ".sandbox")
+
+
+def read_state() -> SandboxInfo | None:
+    """The latest run that wrote a state file, dead or alive, or None."""
+    try:
+        return _info(json.loads((folder() / "state.json").read_text(encoding="utf-8")))
+    except (FileNotFoundError, json.JSONDecodeError, KeyError):
+        return None
+
+
+def _info(raw: dict[str, Any]) -> SandboxInfo:
+    momento = None
+    if raw["momento_port"]:
+        momento = momento_keys.for_sandbox(
+            raw["momento_host"], raw["momento_port"], raw["momento_http_endpoint"], raw["momento_api_key"]
+        )
+    return SandboxInfo(
+        instance=raw["instance"],
+        pid=raw["pid"],
+        ready=raw["ready"],
+        parts=tuple(PartState(part["name"], part["state"], part["detail"]) for part in raw["parts"]),
+        aws=AwsAccess(
+            region=raw["region"],
+            access_key_id=raw["aws_access_key_id"],
+            secret_access_key=raw["aws_secret_access_key"],
+            endpoint_url=raw["aws_endpoint"],
+        ),
+        momento=momento,
+        admin_url=raw["admin_url"],
+    )
+
+
+class SandboxProcess:
+    """Finds the sandbox that runs or starts one; stops it only if it was started here."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def log_path(self) -> Path:
+        """Where a child started here writes what it has to say."""
+        return folder() / "sandbox.log"
+
+    def ensure(self) -> None:
+        """Starts a sandbox unless one runs; returns at once, long before it is ready."""
+        with self._lock:
+            known = read_state()
+            if (known and known.alive) or (self._child and self._child.poll() is None):
+                return
+            folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as log:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", "sandbox", "--until-stdin-closes"],
+                    cwd=_PROJECT,
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    # A Ctrl-C in the terminal is for the dashboard; it ends the child itself, in order.
+                    start_new_session=True,
+                )
+
+    def info(self) -> SandboxInfo | None:
+        """The run that is up or on its way up, or None."""
+        known = read_state()
+        return known if known is not None and known.alive else None
+
+    def ready(self) -> SandboxInfo:
+        """The run that is up. Raises SandboxNotRunning, which says whether it starts, failed, or is gone."""
+        known = self.info()
+        if known and known.ready:
+            return known
+        if known and not known.failure:
+            raise SandboxNotRunning("The sandbox is starting.", "It takes a few seconds.")
+        if self._child is not None and self._child.poll() is None:
+            raise SandboxNotRunning("The sandbox is starting.", "It takes a few seconds.")
+        why = (known.failure if known else "") or self._last_words()
+        raise SandboxNotRunning(f"The sandbox is not running. {why}".strip(), "Start it again from the sidebar.")
+
+    def stop(self) -> None:
+        """Stops the child if it was started here; a sandbox that somebody else runs is left alone."""
+        with self._lock:
+            child, self._child = self._child, None
+            if child is None or child.stdin is None:
+                return
+            child.stdin.close()
+            try:
+                child.wait(_STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _last_words(self) -> str:
+        if self._child is None or self._child.poll() in (None, 0):
+            return ""
+        try:
+            lines = self.log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        except FileNotFoundError:
+            return ""
+        return lines[-1] if lines else ""

@@ -1,0 +1,239 @@
+"""The one subscription to the topic that the process keeps, however many people look (DESIGN decision 7).
+
+The SDK's own iterator stops receiving after 5 s and then spins a core (facts/momento.md section 4), so the stream
+stub is read here directly, without a deadline, in one thread. A second, almost always sleeping thread ends a
+stream on which nothing came for too long: Momento sends heartbeats, so silence means that the connection is dead.
+After every loss a fresh channel subscribes again from the message after the newest one seen.
+
+Assumptions: the cadence of the real service's heartbeats is not specified; half a minute of silence is taken as
+death there. The embedded Momento sends one each second.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from momento_wire_types import cachepubsub_pb2, cachepubsub_pb2_grpc
+
+from services import topic_status
+from services.errors import DashboardError, NotAuthorized, NotFound, Throttled, Unreachable
+from services.momento_channel import authorization, failure, open_data_channel
+from services.momento_keys import MomentoAddress
+from services.topic_buffer import FeedSnapshot, SecondCount, TopicBuffer
+from services.topic_events import TopicEvent, parse_event
+from services.topic_status import FeedState, FeedStatus
+
+logger = logging.getLogger(__name__)
+
+_REFUSALS = (NotAuthorized, NotFound, Throttled)
+
+
+@dataclass(frozen=True)
+class FeedTiming:
+    """The patience of a feed, in seconds: how long silence may last, and how long to wait before a retry.
+
+    After losses the wait doubles from `first_retry_s` to `last_retry_s`; after a refusal it is `refused_retry_s`.
+    """
+
+    silence_s: float
+    refused_retry_s: float
+    first_retry_s: float = 0.2
+    last_retry_s: float = 5.0
+
+    def delay_s(self, failures: int) -> float:
+        """The wait after so many losses in a row, with jitter: between half of the doubled time and all of it."""
+        longest = min(self.last_retry_s, self.first_retry_s * 2.0 ** min(failures - 1, 10))
+        return longest * random.uniform(0.5, 1.0)
+
+
+#: The sandbox is on this machine, and its cache may be created seconds after the feed starts.
+SANDBOX_TIMING = FeedTiming(silence_s=10.0, refused_retry_s=2.0)
+SERVICE_TIMING = FeedTiming(silence_s=30.0, refused_retry_s=10.0)
+
+
+class TopicFeed:
+    """Follows one topic from `start` to `close` and keeps its newest `capacity` messages in memory.
+
+    The first subscription replays the topic's last message: it is real, and it is kept.
+    """
+
+    def __init__(
+        self,
+        address: MomentoAddress,
+        cache: str,
+        topic: str,
+        capacity: int = 50_000,
+        timing: FeedTiming | None = None,
+    ) -> None:
+        self._address = address
+        self._cache = cache
+        self._topic = topic
+        self._timing = timing or (SERVICE_TIMING if address.tls else SANDBOX_TIMING)
+        self._buffer = TopicBuffer(capacity)
+        self._status = FeedStatus(FeedState.CONNECTING, since=time.time(), reason="Connecting.")
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads: tuple[threading.Thread, ...] = ()
+        self._call: Any = None
+        self._last_sign = time.monotonic()
+        self._failures = 0
+
+    def start(self) -> None:
+        """Begin to follow the topic, in the background. Once is enough; more often does nothing."""
+        with self._lock:
+            if self._threads or self._stop.is_set():
+                return
+            self._threads = (
+                threading.Thread(target=self._follow, name="topic-feed", daemon=True),
+                threading.Thread(target=self._watch, name="topic-feed-watch", daemon=True),
+            )
+            for thread in self._threads:
+                thread.start()
+
+    def close(self) -> None:
+        """Stop following, for good; done within 2 s. What was received stays readable."""
+        with self._lock:
+            self._stop.set()
+            call = self._call
+        if call is not None:
+            call.cancel()
+        deadline = time.monotonic() + 1.9
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._status = topic_status.stopped(self._status, time.time())
+        self._buffer.close()
+
+    def status(self) -> FeedStatus:
+        """How the subscription is doing, now."""
+        return self._status
+
+    @property
+    def version(self) -> int:
+        """How many messages were ever received; for `snapshot` and `wait_for` a moment in the feed."""
+        return self._buffer.version
+
+    def snapshot(self, limit: int = 1000, after: int | None = None) -> FeedSnapshot:
+        """The newest `limit` messages, oldest first; with `after`, only those that came after that version.
+
+        The same object for everyone until the next message comes.
+        """
+        return self._buffer.snapshot(limit, after)
+
+    def counts(self) -> tuple[SecondCount, ...]:
+        """Messages per second by event type, oldest first; seconds without any are left out."""
+        return self._buffer.counts()
+
+    def wait_for(
+        self, predicate: Callable[[TopicEvent], bool], timeout_s: float, since_version: int
+    ) -> TopicEvent | None:
+        """The first message after `since_version` that fits, waiting up to `timeout_s` seconds for it, or None.
+
+        Take `version` before the act whose message is awaited, so that a quick message is not missed.
+        """
+        return self._buffer.wait_for(predicate, timeout_s, since_version)
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._read_one_stream()
+                delay_s = self._lost("Momento ended the subscription.")
+            except DashboardError as error:
+                delay_s = self._refused(error) if isinstance(error, _REFUSALS) else self._lost(str(error))
+            except Exception as error:
+                # A dead thread would leave a page that says LIVE for ever.
+                logger.exception("the topic feed failed and starts again")
+                delay_s = self._lost(f"The feed itself failed ({type(error).__name__}).")
+            self._stop.wait(delay_s)
+
+    def _read_one_stream(self) -> None:
+        """Read one stream until it ends. Raises what ended it, if that was an error."""
+        channel = open_data_channel(self._address)
+        try:
+            call = self._subscribe(channel)
+            if call is None:
+                return
+            for message in call:
+                self._last_sign = time.monotonic()
+                if self._status.state is FeedState.LIVE:
+                    self._failures = 0
+                self._take(message)
+        except grpc.RpcError as error:
+            raise self._reason(error) from error
+        finally:
+            self._call = None
+            channel.close()
+
+    def _subscribe(self, channel: grpc.Channel) -> Any:
+        sequence, page = topic_status.resume_point(self._status)
+        request = cachepubsub_pb2._SubscriptionRequest(
+            cache_name=self._cache,
+            topic=self._topic,
+            resume_at_topic_sequence_number=sequence,
+            sequence_page=page,
+        )
+        with self._lock:
+            if self._stop.is_set():
+                return None
+            self._last_sign = time.monotonic()
+            stub = cachepubsub_pb2_grpc.PubsubStub(channel)
+            self._call = stub.Subscribe(request, metadata=(authorization(self._address),))
+            return self._call
+
+    def _take(self, message: Any) -> None:
+        now = time.time()
+        kind = message.WhichOneof("kind")
+        if kind == "item":
+            self._take_item(message.item, now)
+        elif kind == "discontinuity":
+            gap = message.discontinuity
+            self._status = topic_status.with_discontinuity(
+                self._status, gap.new_topic_sequence, gap.new_sequence_page, now
+            )
+        else:
+            self._status = topic_status.with_heartbeat(self._status, now)
+
+    def _take_item(self, item: Any, now: float) -> None:
+        sequence, page = item.topic_sequence_number, item.sequence_page
+        if topic_status.is_duplicate(self._status, sequence, page):
+            # A repeated message proves life as a heartbeat does.
+            self._status = topic_status.with_heartbeat(self._status, now)
+            return
+        value = item.value
+        raw = value.binary if value.WhichOneof("kind") == "binary" else value.text
+        event = parse_event(raw, sequence, page, now)
+        self._buffer.append(event)
+        malformed = event.problem is not None
+        self._status = topic_status.with_message(self._status, sequence, page, malformed, now)
+
+    def _watch(self) -> None:
+        """Cancel the stream when nothing came on it for too long; the reader then starts another."""
+        while not self._stop.wait(self._timing.silence_s / 4):
+            call = self._call
+            if call is not None and self._is_silent():
+                call.cancel()
+
+    def _is_silent(self) -> bool:
+        return time.monotonic() - self._last_sign > self._timing.silence_s
+
+    def _reason(self, error: grpc.RpcError) -> DashboardError:
+        tried = f"Subscribing to topic {self._topic} of cache {self._cache}"
+        if self._is_silent():
+            seconds = f"{self._timing.silence_s:g} s"
+            return Unreachable(f"{tried} at {self._address.label}: no heartbeat for {seconds}.")
+        return failure(error, tried, self._address)
+
+    def _lost(self, reason: str) -> float:
+        self._failures += 1
+        self._status = topic_status.with_loss(self._status, reason, time.time())
+        return self._timing.delay_s(self._failures)
+
+    def _refused(self, error: DashboardError) -> float:
+        self._status = topic_status.with_refusal(self._status, str(error), time.time())
+        return self._timing.refused_retry_s

@@ -1,0 +1,256 @@
+"""Weather records: what one is, which input is allowed, and the table they live in.
+
+An item of the table is Location (S, the key), MaxTemp, MinTemp and ChancesOfPrecipitation (N), and TTL (N): a
+duration in seconds that becomes the lifetime of the cache item. It is not DynamoDB's own TTL attribute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from provision import names
+from services.aws import Aws, translated
+from services.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+#: DynamoDB's limit for a partition key is 2,048 bytes; nobody's town needs more than this many characters.
+LOCATION_MAX_CHARACTERS = 128
+#: Temperatures in °F that the form takes: anything measured on Earth, with room.
+TEMPERATURE_LIMIT_F = Decimal(200)
+#: Lifetime of a cache item in seconds; a day is Momento's limit on demand (facts/momento.md, section 7).
+TTL_MIN_S, TTL_MAX_S = 1, 86_400
+
+#: The fields of the form, by attribute name, as people read them.
+LABELS = {
+    "Location": "Location",
+    "MaxTemp": "Maximum temperature",
+    "MinTemp": "Minimum temperature",
+    "ChancesOfPrecipitation": "Chance of precipitation",
+    "TTL": "Time to live in the cache",
+}
+
+
+@dataclass(frozen=True)
+class WeatherRecord:
+    """One record: temperatures in °F, chance of precipitation in %, `ttl_s` in seconds."""
+
+    location: str
+    max_temp: Decimal
+    min_temp: Decimal
+    chance: Decimal
+    ttl_s: int
+
+    def item(self) -> dict[str, AttributeValueTypeDef]:
+        """The DynamoDB item."""
+        return {
+            "Location": {"S": self.location},
+            "MaxTemp": {"N": number_text(self.max_temp)},
+            "MinTemp": {"N": number_text(self.min_temp)},
+            "ChancesOfPrecipitation": {"N": number_text(self.chance)},
+            "TTL": {"N": str(self.ttl_s)},
+        }
+
+
+def number_text(value: Decimal) -> str:
+    """A number as DynamoDB writes it back: no exponent, no trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def check(fields: Mapping[str, Any]) -> tuple[WeatherRecord | None, dict[str, InvalidInput]]:
+    """The record that the fields make, or None and what is wrong, by attribute name.
+
+    Values may be text or numbers, as a form or a file gives them; None and "" count as not given.
+    """
+    problems: dict[str, InvalidInput] = {}
+    location = _collect(problems, "Location", lambda: check_location(fields.get("Location")))
+    high = _collect(problems, "MaxTemp", lambda: _temperature("MaxTemp", fields.get("MaxTemp")))
+    low = _collect(problems, "MinTemp", lambda: _temperature("MinTemp", fields.get("MinTemp")))
+    chance = _collect(problems, "ChancesOfPrecipitation", lambda: _chance(fields.get("ChancesOfPrecipitation")))
+    ttl = _collect(problems, "TTL", lambda: _ttl(fields.get("TTL")))
+    if high is not None and low is not None and high < low:
+        problems["MaxTemp"] = InvalidInput(
+            "MaxTemp",
+            f"{LABELS['MaxTemp']} is {number_text(high)} °F, below the minimum of {number_text(low)} °F.",
+            "It must be at least the minimum.",
+        )
+    if problems or location is None or high is None or low is None or chance is None or ttl is None:
+        return None, problems
+    return WeatherRecord(location, high, low, chance, ttl), {}
+
+
+def check_location(value: Any) -> str:
+    """The location without blanks around it. Raises InvalidInput."""
+    text = str(value or "").strip()
+    if not text:
+        raise InvalidInput("Location", "Location is empty.", "Enter a name, such as Seattle.")
+    if len(text) > LOCATION_MAX_CHARACTERS:
+        raise InvalidInput(
+            "Location",
+            f"Location has {len(text)} characters.",
+            f"At most {LOCATION_MAX_CHARACTERS} are allowed.",
+        )
+    if '"' in text or "\\" in text:
+        raise InvalidInput(
+            "Location",
+            "Location has a quotation mark or a backslash in it.",
+            "Pipes puts values into its JSON unescaped as they are, so these would break the event.",
+        )
+    if not text.isprintable():
+        raise InvalidInput("Location", "Location has an invisible character in it.", "Type it again.")
+    return text
+
+
+def _collect(problems: dict[str, InvalidInput], field: str, parse: Any) -> Any:
+    try:
+        return parse()
+    except InvalidInput as error:
+        problems[field] = error
+        return None
+
+
+def _number(field: str, value: Any) -> Decimal:
+    label = LABELS[field]
+    if value is None or str(value).strip() == "":
+        raise InvalidInput(field, f"{label} is not given.", "Enter a number.")
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        number = Decimal("nan")
+    if not number.is_finite():
+        raise InvalidInput(field, f"{label} is {str(value)[:40]!r}, which is not a number.", "Enter a number.")
+    return number
+
+
+def _within(field: str, value: Any, low: Decimal | int, high: Decimal | int, unit: str) -> Decimal:
+    number = _number(field, value)
+    if not low <= number <= high:
+        raise InvalidInput(
+            field, f"{LABELS[field]} is {number_text(number)}{unit}.", f"Allowed are {low} to {high}{unit}."
+        )
+    if -number.as_tuple().exponent > 2:  # type: ignore[operator]  # finite, so the exponent is a number
+        raise InvalidInput(field, f"{LABELS[field]} is {number}{unit}.", "At most two decimal places are allowed.")
+    return number
+
+
+def _temperature(field: str, value: Any) -> Decimal:
+    return _within(field, value, -TEMPERATURE_LIMIT_F, TEMPERATURE_LIMIT_F, " °F")
+
+
+def _chance(value: Any) -> Decimal:
+    return _within("ChancesOfPrecipitation", value, 0, 100, " %")
+
+
+def _ttl(value: Any) -> int:
+    number = _within("TTL", value, TTL_MIN_S, TTL_MAX_S, " s")
+    if number != number.to_integral_value():
+        raise InvalidInput("TTL", f"{LABELS['TTL']} is {number} s.", "Enter whole seconds.")
+    return int(number)
+
+
+@dataclass(frozen=True)
+class Write:
+    """A write that DynamoDB has acknowledged.
+
+    `kind` is INSERT, MODIFY or REMOVE as the stream will say it, or "" when nothing changed: a write that
+    changes nothing leaves no stream record. Times: `sent_at` in epoch seconds, `acknowledged_ms` after it.
+    """
+
+    location: str
+    kind: str
+    record: WeatherRecord | None
+    sent_at: float
+    acknowledged_ms: float
+    capacity_units: float
+
+
+class WeatherTable:
+    """The table. Every method raises a DashboardError that says what failed."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def put(self, record: WeatherRecord) -> Write:
+        """Writes one record, replacing the one of that location."""
+        sent_at, started = time.time(), time.perf_counter()
+        with translated(f"Writing {record.location!r} to table {names.TABLE}"):
+            answer = self._aws.dynamodb.put_item(
+                TableName=names.TABLE,
+                Item=record.item(),
+                ReturnValues="ALL_OLD",
+                ReturnConsumedCapacity="TOTAL",
+            )
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        old = answer.get("Attributes")
+        kind = "INSERT" if not old else ("" if old == record.item() else "MODIFY")
+        return Write(record.location, kind, record, sent_at, elapsed_ms, _capacity(answer))
+
+    def delete(self, location: str) -> Write:
+        """Deletes the record of a location; `kind` is "" when there was none."""
+        sent_at, started = time.time(), time.perf_counter()
+        with translated(f"Deleting {location!r} from table {names.TABLE}"):
+            answer = self._aws.dynamodb.delete_item(
+                TableName=names.TABLE,
+                Key={"Location": {"S": location}},
+                ReturnValues="ALL_OLD",
+                ReturnConsumedCapacity="TOTAL",
+            )
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        kind = "REMOVE" if answer.get("Attributes") else ""
+        return Write(location, kind, None, sent_at, elapsed_ms, _capacity(answer))
+
+    def get(self, location: str) -> TableRead:
+        """Reads one record, strongly consistent, so that it can be held against the cache."""
+        started = time.perf_counter()
+        with translated(f"Reading {location!r} from table {names.TABLE}"):
+            answer = self._aws.dynamodb.get_item(
+                TableName=names.TABLE,
+                Key={"Location": {"S": location}},
+                ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
+            )
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        return TableRead(plain(answer["Item"]) if "Item" in answer else None, elapsed_ms, _capacity(answer))
+
+    def page(self, limit: int = 100) -> TablePage:
+        """The first `limit` records, in the table's own order."""
+        with translated(f"Reading table {names.TABLE}"):
+            answer = self._aws.dynamodb.scan(TableName=names.TABLE, Limit=limit)
+        return TablePage(tuple(plain(item) for item in answer["Items"]), "LastEvaluatedKey" in answer)
+
+
+@dataclass(frozen=True)
+class TableRead:
+    """What a read of the table found: attribute name -> text, or None. Latency in ms, capacity in read units."""
+
+    item: dict[str, str] | None
+    latency_ms: float
+    capacity_units: float
+
+
+@dataclass(frozen=True)
+class TablePage:
+    """Some records of the table, and whether there are more."""
+
+    items: tuple[dict[str, str], ...]
+    more: bool
+
+
+def plain(item: Mapping[str, Any]) -> dict[str, str]:
+    """Attribute name -> text of its value, whatever its type; people may have put other attributes there."""
+    return {name: _plain_value(value) for name, value in item.items()}
+
+
+def _plain_value(value: Mapping[str, Any]) -> str:
+    (kind, content), *_ = value.items()
+    return content if kind in ("S", "N") else str(content)
+
+
+def _capacity(answer: Mapping[str, Any]) -> float:
+    return float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))

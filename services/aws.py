@@ -117,10 +117,13 @@ def _session(access: AwsAccess) -> boto3.Session:
     return boto3.Session(profile_name=access.profile or None, region_name=access.region)
 
 
-def default_chain() -> tuple[bool, str]:
-    """Whether boto3's default chain finds credentials, and its region or "". Raises NotConfigured for a bad profile."""
+def default_chain(profile: str) -> tuple[bool, str]:
+    """Whether boto3's chain finds credentials for a profile ("" is the default), and its region or "".
+
+    Raises NotConfigured for a profile that does not exist.
+    """
     try:
-        session = boto3.Session()
+        session = boto3.Session(profile_name=profile or None)
         return session.get_credentials() is not None, session.region_name or ""
     except ProfileNotFound as error:
         raise NotConfigured(f"{error}.", "Correct AWS_PROFILE, or set the two AWS keys.") from error

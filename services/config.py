@@ -79,8 +79,8 @@ class Config:
     aws: AwsConfig | None = None
 
 
-#: Says whether boto3's default chain finds credentials, and which region it would use ("" for none).
-CredentialChain = Callable[[], tuple[bool, str]]
+#: Says for a profile ("" for the default) whether boto3's chain finds credentials, and its region ("" for none).
+CredentialChain = Callable[[str], tuple[bool, str]]
 
 
 def load(environment: Mapping[str, str], chain: CredentialChain) -> Config:
@@ -140,7 +140,7 @@ def _missing_of_aws(
         missing.append("AWS_SECRET_ACCESS_KEY" if key else "AWS_ACCESS_KEY_ID")
     if region and (key or secret):
         return missing, region
-    found, chain_region = chain()
+    found, chain_region = chain(settings["AWS_PROFILE"])
     if not key and not secret and not found:
         missing += ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     region = region or chain_region

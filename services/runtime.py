@@ -42,6 +42,7 @@ class Runtime:
     def start(self) -> None:
         """Starts the sandbox if it is the target; returns before it is ready."""
         if self.target is Target.SANDBOX:
+            _keep_loopback_off_proxies()
             self.sandbox.ensure()
 
     def pipeline(self) -> Pipeline:
@@ -77,6 +78,12 @@ class Runtime:
                 self._pipeline.close()
                 self._pipeline = None
         self.sandbox.stop()
+
+
+def _keep_loopback_off_proxies() -> None:
+    """boto3 takes a proxy from the environment; the sandbox is on this machine, where no proxy leads."""
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(part for part in (os.environ.get(name, ""), "127.0.0.1") if part)
 
 
 def read_environment() -> Mapping[str, str]:

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import importlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -24,7 +24,10 @@ _WARM = ("pandas", "pyarrow", "altair")
 
 _HEADERS = {
     "content-security-policy": (
-        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+        "default-src 'self'; "
+        # The hash is that of the one inline script in Streamlit's page: `window.prerenderReady = false`.
+        "script-src 'self' 'wasm-unsafe-eval' 'sha256-THxz9J9+wf7rhwR2YkXJoSZ13UCmYyC+3lNDv2+8ugA='; "
+        "style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; "
         "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
     ),
@@ -52,13 +55,11 @@ class SecurityHeaders:
 
 def _warm_up() -> None:
     """Starts the runtime and imports what pages need; then keeps all of it out of every later garbage collection."""
-    try:
-        registry().current()
-    except NotConfigured:
-        # Every page shows it in full; the app must be up to do so.
-        pass
     for module in _WARM:
         importlib.import_module(module)
+    # A configuration that is refused is shown on every page; the app must be up to do so.
+    with suppress(NotConfigured):
+        registry().current().connect_when_ready()
     gc.collect()
     gc.freeze()
 
@@ -66,12 +67,14 @@ def _warm_up() -> None:
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Owns the runtime: the sandbox child, the topic subscription and every connection."""
+    with suppress(NotConfigured):
+        registry().current()
     warming = asyncio.create_task(asyncio.to_thread(_warm_up))
     try:
         yield
     finally:
-        await warming
         await asyncio.to_thread(registry().close)
+        await warming
 
 
 app = st.App(

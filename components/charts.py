@@ -46,7 +46,7 @@ def _rate_spec() -> dict[str, Any]:
         .mark_bar()
         .encode(
             x=alt.X("second:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
-            y=alt.Y("events:Q", title="Events per second", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("events:Q", title="Events per second"),
             color=alt.Color("type:N", title=None, scale=_TYPE_COLOURS, legend=alt.Legend(orient="bottom")),
             tooltip=[
                 alt.Tooltip("type:N", title="Event"),
@@ -59,8 +59,11 @@ def _rate_spec() -> dict[str, Any]:
 
 
 def _spec(chart: Any) -> dict[str, Any]:
+    """The chart as a dict without the placeholder data that Altair puts in; each draw brings its rows."""
     spec: dict[str, Any] = chart.to_dict(validate=False)
-    spec.pop("data", None)
+    for part in (spec, *spec.get("layer", ())):
+        part.pop("data", None)
+    spec.pop("datasets", None)
     return spec
 
 

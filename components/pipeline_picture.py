@@ -1,18 +1,18 @@
-"""The picture of the pipeline: an SVG with live counts, wide for screens and tall for phones.
+"""The picture of the pipeline: boxes with live counts, laid out by CSS so that it fits screens and phones.
 
 Every text in it is a name of ours, a state from an enum, or a number; nothing that came from outside is drawn.
-States are told by a word and a sign, not by colour alone.
+States are told by a word and a sign, not by colour alone. (`st.html` removes SVG, so lines are borders.)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from html import escape
 
 
 class Mood(Enum):
-    """How a part of the picture stands: the sign drawn beside its state, and its CSS class."""
+    """How a box stands: the sign drawn beside its state, and its CSS class."""
 
     GOOD = ("✓", "good")
     WAIT = ("…", "wait")
@@ -32,115 +32,99 @@ class Node:
 
 @dataclass(frozen=True)
 class Picture:
-    """The boxes of the pipeline."""
+    """The boxes of the pipeline, in reading order."""
 
     table: Node
     stream: Node
     cache_put: Node
-    topic_publish: Node
     cache_delete: Node
+    topic_publish: Node
     cache: Node
     topic: Node
     queue: Node
 
 
-_WIDTH, _HEIGHT = 190, 78
-
-#: Top left corners of the boxes: (x, y).
-_WIDE = {
-    "table": (4, 112),
-    "stream": (254, 112),
-    "cache_put": (504, 4),
-    "topic_publish": (504, 112),
-    "cache_delete": (504, 220),
-    "cache": (774, 4),
-    "topic": (774, 112),
-    "queue": (774, 220),
+#: The lines: CSS class -> what stands in it. Their shape is in the style sheet.
+_LINES = {
+    "to-stream": "",
+    "branch-top": "",
+    "branch-middle": "",
+    "branch-bottom": "",
+    "to-cache-1": "",
+    "to-cache-2": "",
+    "to-topic": "",
+    "to-queue": "what a pipe cannot deliver",
+    "down-1": "↓",
+    "down-2": "↓",
+    "down-3": "↓ what a pipe cannot deliver",
 }
-_TALL = {
-    "table": (4, 4),
-    "stream": (204, 4),
-    "cache_put": (4, 130),
-    "topic_publish": (204, 130),
-    "cache_delete": (104, 232),
-    "cache": (4, 358),
-    "topic": (204, 358),
-    "queue": (104, 460),
-}
-
-#: Arrows of the pipeline, and those that only a failure takes.
-_FLOWS = (
-    ("table", "stream"),
-    ("stream", "cache_put"),
-    ("stream", "topic_publish"),
-    ("stream", "cache_delete"),
-    ("cache_put", "cache"),
-    ("topic_publish", "topic"),
-    ("cache_delete", "cache"),
-)
-_FAILURES = (("cache_put", "queue"), ("topic_publish", "queue"), ("cache_delete", "queue"))
 
 _STYLE = """<style>
-.pipeline-picture svg{width:100%;height:auto;display:block;font-family:inherit}
-.pipeline-picture .tall{display:none;max-width:410px;margin:auto}
-@media (max-width:700px){.pipeline-picture .wide{display:none}.pipeline-picture .tall{display:block}}
-.pipeline-picture rect{fill:currentColor;fill-opacity:.05;stroke:currentColor;stroke-opacity:.35;stroke-width:1.2}
-.pipeline-picture .good rect{stroke:#0d9488;stroke-opacity:1}
-.pipeline-picture .wait rect{stroke:#d97706;stroke-opacity:1;stroke-dasharray:5 3}
-.pipeline-picture .bad rect{stroke:#dc2626;stroke-opacity:1;stroke-width:2.4}
-.pipeline-picture text{fill:currentColor}
-.pipeline-picture .title{font-size:15px;font-weight:600}
-.pipeline-picture .state{font-size:13px}
-.pipeline-picture .count{font-size:13px;fill-opacity:.8}
-.pipeline-picture path{fill:none;stroke:currentColor;stroke-opacity:.55;stroke-width:1.5}
-.pipeline-picture path.failure{stroke-dasharray:4 4;stroke-opacity:.4}
+.pp{container-type:inline-size}
+.pp-grid{display:grid;grid-template-columns:1fr 2.2rem 1fr 2.6rem 1.1fr 2.2rem 1fr;
+grid-template-rows:repeat(4,auto);align-items:center}
+.pp-node{border:1px solid #94a3b8;border-left-width:5px;border-radius:6px;padding:.55rem .7rem;margin:.35rem 0;
+line-height:1.35;font-size:.87rem;min-width:0}
+.pp-node b{display:block;font-size:.95rem;font-weight:600}
+.pp-node span{display:block}
+.pp-node.good{border-left-color:#0d9488}
+.pp-node.wait{border-color:#d97706;border-style:dashed;border-left-style:solid}
+.pp-node.bad{border-color:#dc2626}
+.pp-line{font-size:.8rem;position:relative;align-self:stretch}
+.pp-line.side::before{content:"";position:absolute;top:50%;left:0;right:0;border-top:1.5px solid #94a3b8}
+.pp-line.side::after{content:"";position:absolute;top:50%;right:1px;width:7px;height:7px;
+border-top:1.5px solid #94a3b8;border-right:1.5px solid #94a3b8;transform:translateY(-45%) rotate(45deg)}
+.pp-line.branch{margin-left:50%}
+.pp-line.branch i{position:absolute;left:0;border-left:1.5px solid #94a3b8}
+.branch-top i{top:50%;bottom:0}.branch-middle i{top:0;bottom:0}.branch-bottom i{top:0;bottom:50%}
+.branch-middle u{position:absolute;top:50%;right:100%;width:100%;border-top:1.5px solid #94a3b8}
+.pp-line.dashed{align-self:center;text-align:right;padding:.3rem .7rem .3rem 0;border-top:1.5px dashed #94a3b8;
+margin-top:1.1rem}
+.pp-line.down{display:none}
+.table{grid-area:2/1}.to-stream{grid-area:2/2}.stream{grid-area:2/3}
+.branch-top{grid-area:1/4}.branch-middle{grid-area:2/4}.branch-bottom{grid-area:3/4}
+.cache_put{grid-area:1/5}.cache_delete{grid-area:2/5}.topic_publish{grid-area:3/5}
+.to-cache-1{grid-area:1/6}.to-cache-2{grid-area:2/6}.to-topic{grid-area:3/6}
+.cache{grid-area:1/7/3/8;align-self:stretch}.topic{grid-area:3/7}.to-queue{grid-area:4/5/5/7}.queue{grid-area:4/7}
+@container (max-width:700px){
+.pp-grid{grid-template-columns:1fr 1fr;grid-template-rows:none;column-gap:.6rem}
+.pp-line.side,.pp-line.branch,.pp-line.dashed{display:none}
+.pp-line.down{display:block;text-align:center;grid-column:1/3}
+.table{grid-area:1/1}.stream{grid-area:1/2}.down-1{grid-row:2}
+.cache_put{grid-area:3/1}.cache_delete{grid-area:3/2}.topic_publish{grid-area:4/1/5/3}.down-2{grid-row:5}
+.cache{grid-area:6/1}.topic{grid-area:6/2}.down-3{grid-row:7}.queue{grid-area:8/1/9/3}
+}
 </style>"""
 
 
 def picture_html(picture: Picture) -> str:
-    """The picture as HTML for `st.html`, in both shapes; the page's width chooses."""
-    wide = _svg(picture, _WIDE, 968, 302, "wide")
-    tall = _svg(picture, _TALL, 398, 542, "tall")
-    return f'{_STYLE}<div class="pipeline-picture">{wide}{tall}</div>'
+    """The picture as HTML for `st.html`."""
+    boxes = "".join(_box(name, node) for name, node in _nodes(picture))
+    lines = "".join(_line(name, text) for name, text in _LINES.items())
+    label = escape(describe(picture), quote=True)
+    return f'{_STYLE}<div class="pp" role="img" aria-label="{label}"><div class="pp-grid">{boxes}{lines}</div></div>'
 
 
 def describe(picture: Picture) -> str:
     """The picture in words, for those who cannot see it."""
-    nodes = (getattr(picture, name) for name in _WIDE)
-    return "; ".join(f"{node.title}: {node.state}, {node.count}" for node in nodes)
+    return "; ".join(f"{node.title}: {node.state}, {node.count}" for _, node in _nodes(picture))
 
 
-def _svg(picture: Picture, places: dict[str, tuple[int, int]], width: int, height: int, shape: str) -> str:
-    arrows = "".join(_arrow(places[a], places[b], shape, "flow") for a, b in _FLOWS)
-    failures = "".join(_arrow(places[a], places[b], shape, "failure") for a, b in _FAILURES)
-    boxes = "".join(_box(getattr(picture, name), place) for name, place in places.items())
-    label = escape(describe(picture), quote=True)
+def _nodes(picture: Picture) -> list[tuple[str, Node]]:
+    return [(field.name, getattr(picture, field.name)) for field in fields(picture)]
+
+
+def _box(name: str, node: Node) -> str:
+    sign, mood = node.mood.value
+    state = escape(f"{sign} {node.state}".strip())
     return (
-        f'<svg class="{shape}" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
-        f"{failures}{arrows}{boxes}</svg>"
+        f'<div class="pp-node {mood} {name}"><b>{escape(node.title)}</b>'
+        f"<span>{state}</span><span>{escape(node.count)}</span></div>"
     )
 
 
-def _box(node: Node, place: tuple[int, int]) -> str:
-    x, y = place
-    sign, css = node.mood.value
-    state = f"{sign} {node.state}".strip()
-    lines = ((26, "title", node.title), (46, "state", state), (66, "count", node.count))
-    texts = "".join(f'<text x="{x + 12}" y="{y + dy}" class="{kind}">{escape(text)}</text>' for dy, kind, text in lines)
-    return f'<g class="{css}"><rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>{texts}</g>'
-
-
-def _arrow(start: tuple[int, int], end: tuple[int, int], shape: str, kind: str) -> str:
-    """A curve from box to box with a small head: sideways where the boxes stand side by side, else downwards."""
-    (ax, ay), (bx, by) = start, end
-    if shape == "wide" or ay == by:
-        x1, y1, x2, y2 = ax + _WIDTH, ay + _HEIGHT / 2, bx, by + _HEIGHT / 2
-        bend = (x2 - x1) / 2
-        curve = f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2 - 2} {y2}"
-        head = f"M{x2 - 9} {y2 - 5}L{x2 - 2} {y2}L{x2 - 9} {y2 + 5}"
-    else:
-        x1, y1, x2, y2 = ax + _WIDTH / 2, ay + _HEIGHT, bx + _WIDTH / 2, by
-        bend = (y2 - y1) / 2
-        curve = f"M{x1} {y1}C{x1} {y1 + bend} {x2} {y2 - bend} {x2} {y2 - 2}"
-        head = f"M{x2 - 5} {y2 - 9}L{x2} {y2 - 2}L{x2 + 5} {y2 - 9}"
-    return f'<path class="{kind}" d="{curve}"/><path class="{kind}-head" d="{head}"/>'
+def _line(name: str, text: str) -> str:
+    if name.startswith("branch"):
+        return f'<div class="pp-line side branch {name}"><i></i><u></u></div>'
+    shape = "down" if name.startswith("down") else "dashed" if name == "to-queue" else "side"
+    return f'<div class="pp-line {shape} {name}">{escape(text)}</div>'

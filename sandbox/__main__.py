@@ -11,7 +11,7 @@ import sys
 import threading
 
 from sandbox import state as state_file
-from sandbox.lock import AlreadyRunning, hold
+from sandbox.lock import AlreadyRunning, hold, is_held
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _print_env() -> int:
     state = state_file.read()
-    if state is None or not state.ready or not state_file.is_alive(state):
+    if state is None or not state.ready or not is_held(state_file.directory()):
         print("No sandbox is running. Start one with `python -m sandbox` or `make demo`.", file=sys.stderr)
         return 1
     print(state_file.exports(state), end="")
@@ -48,6 +48,7 @@ def _print_env() -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    _keep_the_callers_shell_out()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         lock = hold(state_file.directory())
@@ -62,6 +63,13 @@ def _run(options: argparse.Namespace) -> int:
             print(f"The sandbox could not start: {error}", file=sys.stderr)
             return 1
     return 0
+
+
+def _keep_the_callers_shell_out() -> None:
+    """A profile or a proxy that the shell names is for other endpoints than the sandbox's own."""
+    os.environ.pop("AWS_PROFILE", None)
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(part for part in (os.environ.get(name, ""), "127.0.0.1") if part)
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -100,7 +108,9 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def _await_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    sys.stdin.buffer.read()
+    # Read below Python's buffering: a thread that waits inside of a buffered read breaks the interpreter's exit.
+    while os.read(0, 4096):
+        pass
     loop.call_soon_threadsafe(stop.set)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import IO
+
+#: How often and how long a start tries: somebody who only asks whether a sandbox runs holds the lock for an instant.
+_TRIES, _PAUSE_S = 10, 0.05
 
 
 class AlreadyRunning(Exception):
@@ -17,9 +21,23 @@ def hold(folder: Path) -> IO[str]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     file = os.fdopen(descriptor, "r+", encoding="utf-8")
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            time.sleep(_PAUSE_S)
+    file.close()
+    raise AlreadyRunning(f"A sandbox already runs with the state folder {folder}.")
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a sandbox runs with this folder. Surer than its process id, which the system may give away again."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise AlreadyRunning(f"A sandbox already runs with the state folder {folder}.") from error
-    return file
+        with (folder / "lock").open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -71,24 +71,13 @@ def write(state: SandboxState) -> None:
 
 
 def read() -> SandboxState | None:
-    """The state of the sandbox that wrote last, or None. It may have died since: see `is_alive`."""
+    """The state of the sandbox that wrote last, or None. It may have died since: see `sandbox.lock.is_held`."""
     try:
         raw: dict[str, Any] = json.loads(path().read_text(encoding="utf-8"))
         raw["parts"] = tuple(Part(**part) for part in raw["parts"])
         return SandboxState(**raw)
     except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
         return None
-
-
-def is_alive(state: SandboxState) -> bool:
-    """Whether the process that wrote this state still exists."""
-    try:
-        os.kill(state.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def exports(state: SandboxState) -> str:

@@ -32,6 +32,8 @@ class TrafficOrder:
         sources = body.get("sources", ["seattle-daily"])
         if not isinstance(sources, list) or not all(isinstance(name, str) for name in sources):
             raise ValueError("sources must be a list of names")
+        if any(name.startswith("csv:") for name in sources):
+            raise ValueError("files are replayed with `python -m sandbox.traffic` only, not through the admin port")
         unknown = sorted(set(body) - {"sources", "rate", "count", "deletes"})
         if unknown:
             raise ValueError(f"unknown fields: {', '.join(unknown)}")

@@ -24,7 +24,13 @@ from momento_wire_types import (
 )
 
 from services.errors import InvalidInput, ServiceFailed, Unreachable
-from services.momento_channel import authorization, failure, open_control_channel, open_data_channel
+from services.momento_channel import (
+    AlreadyExists,
+    authorization,
+    failure,
+    open_control_channel,
+    open_data_channel,
+)
 from services.momento_keys import MomentoAddress
 
 #: How long one call may take, in seconds.
@@ -121,11 +127,8 @@ class MomentoCache:
         request = controlclient_pb2._CreateCacheRequest(cache_name=cache)
         try:
             self._call(self._control.CreateCache, request, f"Creating cache {cache}")
-        except ServiceFailed as error:
-            cause = error.__cause__
-            if isinstance(cause, grpc.Call) and cause.code() is grpc.StatusCode.ALREADY_EXISTS:
-                return False
-            raise
+        except AlreadyExists:
+            return False
         return True
 
     def delete_cache(self, cache: str) -> None:
@@ -168,7 +171,7 @@ class MomentoCache:
         try:
             return rpc(request, timeout=self._deadline_s, metadata=self._metadata(cache))
         except grpc.RpcError as error:
-            raise failure(error, tried, self.address) from error
+            raise failure(error, tried, self.address) from None
         except ValueError:
             # Said of a closed channel, and of a header that cannot be sent: that one quotes the token.
             if self._closed:

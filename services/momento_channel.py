@@ -43,6 +43,11 @@ _KEEPALIVE: tuple[tuple[str, int], ...] = (
 )
 _NO_PROXY: tuple[tuple[str, int], ...] = (("grpc.enable_http_proxy", 0),)
 
+
+class AlreadyExists(ServiceFailed):
+    """Raised when Momento has a cache of that name already."""
+
+
 _KIND_OF_CODE: dict[grpc.StatusCode, type[DashboardError]] = {
     grpc.StatusCode.UNAVAILABLE: Unreachable,
     grpc.StatusCode.DEADLINE_EXCEEDED: Unreachable,
@@ -50,6 +55,7 @@ _KIND_OF_CODE: dict[grpc.StatusCode, type[DashboardError]] = {
     grpc.StatusCode.UNAUTHENTICATED: NotAuthorized,
     grpc.StatusCode.PERMISSION_DENIED: NotAuthorized,
     grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Throttled,
 }
 
@@ -73,7 +79,10 @@ def authorization(address: MomentoAddress) -> tuple[str, str]:
 
 
 def failure(error: grpc.RpcError, tried: str, address: MomentoAddress) -> DashboardError:
-    """The error to raise when `tried` (such as "Reading key Oslo") failed with `error` at `address`."""
+    """The error to raise when `tried` (such as "Reading key Oslo") failed with `error` at `address`.
+
+    Raise it `from None`: it says all that `error` says, and that one may quote the token.
+    """
     code, details = grpc.StatusCode.UNKNOWN, ""
     if isinstance(error, grpc.Call):
         code, details = error.code() or code, error.details() or ""

@@ -165,3 +165,39 @@ def _first_change(payload: str) -> tuple[str, str]:
     except (ValueError, LookupError, TypeError, AttributeError):
         # Truncated payloads are no longer JSON, and other tables have other keys.
         return "", ""
+
+
+@dataclass(frozen=True, slots=True)
+class PipeTally:
+    """What one pipe did in a span of time. Times in epoch milliseconds, 0 for never."""
+
+    succeeded: int = 0
+    failed: int = 0
+    holding: int = 0
+    last_success_ms: int = 0
+    last_failure_ms: int = 0
+    last_error: str = ""
+
+
+def tally(found: Iterable[Execution], since_ms: int) -> dict[str, PipeTally]:
+    """Per pipe, the executions that were still going on at `since_ms` or began later."""
+    groups: dict[str, list[Execution]] = {}
+    for execution in found:
+        if execution.last_ms >= since_ms:
+            groups.setdefault(execution.pipe, []).append(execution)
+    return {pipe: _tally(group) for pipe, group in groups.items()}
+
+
+def _tally(group: list[Execution]) -> PipeTally:
+    succeeded = [execution for execution in group if execution.outcome is Outcome.SUCCEEDED]
+    failed = [execution for execution in group if execution.outcome is Outcome.FAILED]
+    holding = [execution for execution in group if execution.outcome is Outcome.HOLDING]
+    latest_error = max(failed + holding, key=lambda execution: execution.last_ms, default=None)
+    return PipeTally(
+        succeeded=len(succeeded),
+        failed=len(failed),
+        holding=len(holding),
+        last_success_ms=max((execution.last_ms for execution in succeeded), default=0),
+        last_failure_ms=max((execution.last_ms for execution in failed), default=0),
+        last_error=latest_error.error if latest_error else "",
+    )

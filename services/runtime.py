@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 
 from services import aws, config
 from services.config import Config, Target
-from services.errors import NotConfigured
+from services.errors import NotConfigured, SandboxNotRunning
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.sandbox_process import SandboxInfo, SandboxProcess
@@ -33,6 +33,7 @@ class Runtime:
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
         self._instance = ""
+        self._closed = threading.Event()
 
     @property
     def target(self) -> Target:
@@ -57,6 +58,16 @@ class Runtime:
                 return self._pipeline
         return self._sandbox_pipeline(self.sandbox.ready())
 
+    def connect_when_ready(self) -> None:
+        """Waits for the pipeline to be there and connects to it, so that no viewer has to. Returns when closed, too."""
+        while not self._closed.wait(0.1):
+            try:
+                self.pipeline()
+                return
+            except SandboxNotRunning:
+                if not self.sandbox.starting:
+                    return
+
     def _sandbox_pipeline(self, info: SandboxInfo) -> Pipeline:
         assert info.momento is not None, "a ready sandbox has its Momento port in the state file"
         with self._lock:
@@ -73,6 +84,7 @@ class Runtime:
 
     def close(self) -> None:
         """Closes the connections, and stops the sandbox if this process started it."""
+        self._closed.set()
         with self._lock:
             if self._pipeline is not None:
                 self._pipeline.close()

@@ -6,6 +6,7 @@ its standard input, whose other end only this process holds.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -46,17 +47,6 @@ class SandboxInfo:
     admin_url: str
 
     @property
-    def alive(self) -> bool:
-        """Whether its process exists."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
-
-    @property
     def failure(self) -> str:
         """What kept a part from coming up, or ""."""
         return next((f"{part.name}: {part.detail}" for part in self.parts if part.state == "failed"), "")
@@ -65,6 +55,18 @@ class SandboxInfo:
 def folder() -> Path:
     """Where the sandbox keeps its state: SANDBOX_DIR, or `.sandbox` in the project."""
     return Path(os.environ.get("SANDBOX_DIR") or _PROJECT / ".sandbox")
+
+
+def running() -> bool:
+    """Whether a sandbox runs: it holds the lock in its folder for as long as its process lives (sandbox/lock.py)."""
+    try:
+        with (folder() / "lock").open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def read_state() -> SandboxInfo | None:
@@ -112,8 +114,7 @@ class SandboxProcess:
     def ensure(self) -> None:
         """Starts a sandbox unless one runs; returns at once, long before it is ready."""
         with self._lock:
-            known = read_state()
-            if (known and known.alive) or (self._child and self._child.poll() is None):
+            if running() or (self._child and self._child.poll() is None):
                 return
             folder().mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -130,17 +131,22 @@ class SandboxProcess:
 
     def info(self) -> SandboxInfo | None:
         """The run that is up or on its way up, or None."""
-        known = read_state()
-        return known if known is not None and known.alive else None
+        return read_state() if running() else None
+
+    @property
+    def starting(self) -> bool:
+        """Whether one is on its way up: its process exists, it is not ready, and no part has failed."""
+        known = self.info()
+        if known is not None:
+            return not known.ready and not known.failure
+        return self._child is not None and self._child.poll() is None
 
     def ready(self) -> SandboxInfo:
         """The run that is up. Raises SandboxNotRunning, which says whether it starts, failed, or is gone."""
         known = self.info()
         if known and known.ready:
             return known
-        if known and not known.failure:
-            raise SandboxNotRunning("The sandbox is starting.", "It takes a few seconds.")
-        if self._child is not None and self._child.poll() is None:
+        if self.starting:
             raise SandboxNotRunning("The sandbox is starting.", "It takes a few seconds.")
         why = (known.failure if known else "") or self._last_words()
         raise SandboxNotRunning(f"The sandbox is not running. {why}".strip(), "Start it again from the sidebar.")

@@ -165,7 +165,7 @@ class TopicFeed:
                     self._failures = 0
                 self._take(message)
         except grpc.RpcError as error:
-            raise self._reason(error) from error
+            raise self._reason(error) from None
         finally:
             self._call = None
             channel.close()

@@ -1,0 +1,38 @@
+"""`python -m bench [name ...]`: measures the sandbox on this machine and prints tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import propagation, replay, startup
+from bench.machine import machine_line
+
+MEASUREMENTS = {"startup": startup.measure, "propagation": propagation.measure, "replay": replay.measure}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0 when all that has to hold held, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"{', '.join(MEASUREMENTS)} (default: all)")
+    names = parser.parse_args(argv).names or list(MEASUREMENTS)
+    unknown = [name for name in names if name not in MEASUREMENTS]
+    if unknown:
+        parser.error(f"no measurement {', '.join(unknown)}; there are: {', '.join(MEASUREMENTS)}")
+    print(machine_line(), flush=True)
+    good = True
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix=f"bench-{name}-") as folder:
+            table = MEASUREMENTS[name](Path(folder))
+        print(f"\n{table}", flush=True)
+        if not table.ok:
+            print("  NOT OK", flush=True)
+        good = good and table.ok
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What every page script starts from: the process's runtime, the pipeline behind it, and the viewer's time zone."""
+
+from __future__ import annotations
+
+import time
+from datetime import tzinfo
+
+import streamlit as st
+
+from components import formats
+from provision import names
+from services.attention import Readings
+from services.errors import DashboardError
+from services.pipe_logs import PipeTally, tally
+from services.pipeline import Pipeline
+from services.runtime import Runtime, registry
+
+#: The pipes, by the names that AWS knows them by.
+PIPE_NAMES = names.PIPES
+
+#: "Lately", in the words of a page: the executions of this many seconds count.
+LATELY_S = 300
+
+
+def runtime() -> Runtime:
+    """The process's runtime. Raises NotConfigured."""
+    return registry().current()
+
+
+def pipeline() -> Pipeline:
+    """The connected pipeline. Raises SandboxNotRunning."""
+    return runtime().pipeline()
+
+
+def viewer_zone() -> tzinfo:
+    """The time zone of the viewer's browser."""
+    return formats.zone(st.context.timezone)
+
+
+def readings(source: Pipeline) -> Readings:
+    """What every viewer's page says about the pipeline's state; a read that fails is an error among the readings."""
+    errors: dict[str, DashboardError] = {}
+    pipes = depth = tallies = None
+    try:
+        pipes = source.pipes.get().value
+    except DashboardError as error:
+        errors[type(error).__name__] = error
+    try:
+        depth = source.depth.get().value
+    except DashboardError as error:
+        errors.setdefault(type(error).__name__, error)
+    try:
+        tallies = recent_tallies(source)
+    except DashboardError as error:
+        errors.setdefault(type(error).__name__, error)
+    try:
+        source.cache_latency_ms.get()
+    except DashboardError as error:
+        errors.setdefault("Momento " + type(error).__name__, error)
+    return Readings(pipes, tallies, depth, source.feed.status(), tuple(errors.values()))
+
+
+def recent_tallies(source: Pipeline, seconds: float = LATELY_S) -> dict[str, PipeTally]:
+    """Per pipe, what it did in the last `seconds`. Raises DashboardError."""
+    return tally(source.executions.get().value, int((time.time() - seconds) * 1000))

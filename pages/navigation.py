@@ -1,0 +1,45 @@
+"""The script that Streamlit runs for every viewer and every page: the frame, the sidebar, and then the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from components.boxes import error_box
+from pages import context, sidebar, start
+from services.config import Target
+from services.errors import NotConfigured, SandboxNotRunning
+
+st.set_page_config(
+    page_title="Weather pipeline",
+    page_icon=str(Path(__file__).parent.parent / "components" / "icon.png"),
+    layout="wide",
+)
+
+try:
+    runtime = context.runtime()
+except NotConfigured as error:
+    st.title("The dashboard did not start")
+    error_box(error)
+    st.stop()
+
+pages = [
+    st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
+    st.Page("weather.py", title="Weather", icon=":material/partly_cloudy_day:"),
+    st.Page("lookup.py", title="Lookup", icon=":material/search:"),
+    st.Page("live_topic.py", title="Live topic", icon=":material/sensors:", url_path="live-topic"),
+    st.Page("pipes.py", title="Pipes", icon=":material/valve:"),
+    st.Page("dead_letters.py", title="Dead letters", icon=":material/inbox:", url_path="dead-letters"),
+]
+if runtime.target is Target.SANDBOX:
+    pages.append(st.Page("sandbox.py", title="Sandbox", icon=":material/science:"))
+page = st.navigation(pages)
+
+sidebar.show(runtime)
+try:
+    runtime.pipeline()
+except SandboxNotRunning as error:
+    start.show(runtime, error)
+else:
+    page.run()

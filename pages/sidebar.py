@@ -1,0 +1,79 @@
+"""The sidebar of every page: which target this is, where it is, and whether it answers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from components import formats
+from services.config import Target
+from services.errors import DashboardError, SandboxNotRunning
+from services.pipeline import Pipeline
+from services.runtime import Runtime
+from services.topic_status import FeedState
+
+_FEED_COLOURS = {FeedState.LIVE: "green", FeedState.CONNECTING: "orange", FeedState.RECONNECTING: "red"}
+
+
+def show(runtime: Runtime) -> None:
+    """Draws it, and keeps it fresh."""
+    with st.sidebar:
+        if runtime.target is Target.SANDBOX:
+            st.badge("Target: sandbox", icon=":material/science:", color="violet")
+        else:
+            st.badge("Target: AWS", icon=":material/cloud:", color="orange")
+        _state(runtime)
+
+
+@st.fragment(run_every=3)
+def _state(runtime: Runtime) -> None:
+    try:
+        pipeline = runtime.pipeline()
+    except SandboxNotRunning as error:
+        st.badge("Sandbox: starting" if runtime.sandbox.starting else "Sandbox: not running", color="red")
+        st.text(error.what)
+        return
+    _aws(pipeline)
+    _momento(pipeline)
+    _feed(pipeline)
+    _queue(pipeline)
+    with st.expander("Endpoints"):
+        st.text(f"Region {pipeline.access.region}")
+        st.text(f"AWS\n{pipeline.aws_endpoint}")
+        st.text(f"Momento gRPC\n{pipeline.momento_address.label}")
+        st.text(f"Momento HTTP\n{pipeline.momento_address.http_endpoint}")
+
+
+def _aws(pipeline: Pipeline) -> None:
+    try:
+        pipes = pipeline.pipes.get().value
+    except DashboardError:
+        st.badge(f"AWS {pipeline.access.region}: not answering", icon=":material/error:", color="red")
+        return
+    running = sum(pipe.running for pipe in pipes)
+    colour = "green" if running == len(pipes) else "red"
+    st.badge(f"AWS {pipeline.access.region}: connected", icon=":material/check:", color="green")
+    st.badge(f"Pipes: {running} of {len(pipes)} running", icon=":material/valve:", color=colour)
+
+
+def _momento(pipeline: Pipeline) -> None:
+    try:
+        latency = pipeline.cache_latency_ms.get().value
+    except DashboardError:
+        st.badge("Momento: not usable", icon=":material/error:", color="red")
+        return
+    st.badge(f"Momento: connected, {formats.milliseconds(latency)}", icon=":material/check:", color="green")
+
+
+def _feed(pipeline: Pipeline) -> None:
+    status = pipeline.feed.status()
+    colour = _FEED_COLOURS.get(status.state, "red")
+    st.badge(f"Topic: {status.state.value}", icon=":material/sensors:", color=colour)
+
+
+def _queue(pipeline: Pipeline) -> None:
+    try:
+        depth = pipeline.depth.get().value
+    except DashboardError:
+        return
+    if depth.total:
+        st.badge(formats.counted(depth.total, "dead letter"), icon=":material/warning:", color="red")

@@ -1,0 +1,120 @@
+"""One HTTP request as the API reads it: route, names in the path, parameters, key, body.
+
+Path segments and parameters are percent-decoded from the raw bytes, so a name may hold a slash or any text.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from sandbox.momento.errors import InvalidArgument, TooLarge
+from sandbox.momento.limits import MAX_ITEM_BYTES
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+
+class ClientGone(Exception):
+    """Raised when the client closed the connection before it had its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`route` is the method and the first path segment ("PUT /cache"), `names` the decoded segments after it."""
+
+    route: str
+    names: tuple[str, ...]
+    params: dict[str, str]
+    headers: dict[bytes, bytes]
+    body: bytes
+    receive: Receive
+
+    def token(self) -> str:
+        """The key of the caller, from the header `Authorization` (raw) or the parameter `token`; "" without.
+
+        Raises InvalidArgument when it is given in both (documented for topics, assumed for the cache).
+        """
+        header = self.headers.get(b"authorization", b"").decode("latin-1")
+        param = self.params.get("token", "")
+        if header and param:
+            raise InvalidArgument("Authorization header and token parameter: only one value must be set")
+        return header or param
+
+    def key(self) -> bytes:
+        """The item's key from `key` or `key_base64` (URL alphabet, padding optional).
+
+        Raises InvalidArgument when neither or both are given, or the base64 is broken.
+        """
+        match self.params.get("key"), self.params.get("key_base64"):
+            case str(plain), None:
+                return plain.encode("utf-8", "surrogateescape")
+            case None, str(encoded):
+                return _from_base64(encoded)
+            case _:
+                raise InvalidArgument("Exactly one of key and key_base64 must be set")
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """A parameter as a whole number. Raises InvalidArgument when it is none, or missing without a default."""
+        text = self.params.get(name)
+        if text is None and default is not None:
+            return default
+        if text is None or not (text.isascii() and text.isdigit() and len(text) < 20):
+            raise InvalidArgument(f"{name} must be set to a whole number")
+        return int(text)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the body is declared as bytes, `application/octet-stream`, rather than text."""
+        media_type = self.headers.get(b"content-type", b"").partition(b";")[0]
+        return media_type.strip().lower() == b"application/octet-stream"
+
+
+async def read_request(scope: Message, receive: Receive) -> Request:
+    """The request with its whole body. Raises ClientGone, InvalidArgument and TooLarge."""
+    body = await _read_body(receive)
+    route, names = split_path(scope)
+    query = scope["query_string"].decode("latin-1")
+    params = dict(parse_qsl(query, keep_blank_values=True, errors="surrogateescape"))
+    return Request(route, names, params, dict(scope["headers"]), body, receive)
+
+
+def split_path(scope: Message) -> tuple[str, tuple[str, ...]]:
+    """The route and the decoded names in the path. Raises InvalidArgument when they are not UTF-8."""
+    first, *rest = scope["raw_path"].split(b"/")[1:] or [b""]
+    try:
+        names = tuple(unquote_to_bytes(segment).decode() for segment in rest)
+    except UnicodeDecodeError:
+        raise InvalidArgument("The path is not UTF-8") from None
+    return f"{scope['method']} /{first.decode('latin-1')}", names
+
+
+def _from_base64(encoded: str) -> bytes:
+    padding = "=" * (-len(encoded) % 4)
+    try:
+        return base64.b64decode(encoded + padding, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidArgument("key_base64 is not URL-safe base64") from None
+
+
+async def _read_body(receive: Receive) -> bytes:
+    """The body; one that is over the largest limit is read to its end but not kept."""
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= MAX_ITEM_BYTES:
+            chunks.append(chunk)
+        more = message.get("more_body", False)
+    if size > MAX_ITEM_BYTES:
+        raise TooLarge(f"Request limit exceeded: {MAX_ITEM_BYTES} bytes", "request_size_limit_exceeded")
+    return b"".join(chunks)

@@ -1,0 +1,86 @@
+"""The sandbox's Momento as one thing: caches and topics behind a gRPC port and an HTTP port, on one asyncio loop.
+
+caches.py, topics.py        what is stored: pure, in memory
+cache_rpc.py, control_rpc.py, topic_rpc.py over rpc.py, on grpc_listener.py
+http_api.py over http_request.py, on http_listener.py, with faults.py in front
+keys.py, limits.py, errors.py  what both wires refuse, and how
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from sandbox.momento.cache_rpc import CacheRpc
+from sandbox.momento.caches import Caches
+from sandbox.momento.control_rpc import ControlRpc, ping_handler
+from sandbox.momento.faults import FaultBoard
+from sandbox.momento.grpc_listener import GrpcListener
+from sandbox.momento.http_api import HttpApi
+from sandbox.momento.http_listener import HttpListener
+from sandbox.momento.keys import KeyRing
+from sandbox.momento.rpc import UnknownMethods
+from sandbox.momento.topic_rpc import TopicRpc
+from sandbox.momento.topics import Topics
+
+
+class MomentoService:
+    """Momento on two ports. Give 0 for any free port; `start` makes `grpc_port` and `http_port` the real ones."""
+
+    def __init__(self, keys: KeyRing, host: str = "127.0.0.1", grpc_port: int = 0, http_port: int = 0) -> None:
+        self.keys = keys
+        self.host = host
+        self.grpc_port = grpc_port
+        self.http_port = http_port
+        self.faults = FaultBoard()
+        self._caches = Caches()
+        self._topics = Topics()
+        self._api = HttpApi(self._caches, self._topics, keys, self.faults)
+        self._http = HttpListener(host, self._api)
+        self._topic_rpc = TopicRpc(self._caches, self._topics)
+        handlers = (
+            CacheRpc(self._caches).handler(keys),
+            self._topic_rpc.handler(keys),
+            ControlRpc(self._caches, self._topics).handler(keys),
+            ping_handler(),
+            UnknownMethods(),
+        )
+        self._grpc = GrpcListener(host, handlers)
+
+    @property
+    def http_endpoint(self) -> str:
+        """The base URL of the HTTP API."""
+        return f"http://{self.host}:{self.http_port}"
+
+    async def start(self) -> None:
+        """Open both ports. Raises RuntimeError or OSError, with neither left open, when one cannot be had."""
+        await self.start_listening()
+
+    async def start_listening(self) -> None:
+        """Open the same ports again after `stop_listening`, with everything still there. Raises as `start` does."""
+        self.http_port = await self._http.open(self.http_port)
+        try:
+            self.grpc_port = await self._grpc.open(self.grpc_port)
+        except RuntimeError:
+            await self._http.close()
+            raise
+
+    async def stop_listening(self) -> None:
+        """Close both ports: connections are refused, open calls and streams end. Caches and topics are kept."""
+        await self._grpc.close()
+        await self._topic_rpc.streams_ended()
+        await self._http.close()
+
+    async def close(self) -> None:
+        """End for good. Contents are gone with the object."""
+        await self.stop_listening()
+
+    def stats(self) -> dict[str, Any]:
+        """Counters since the start: HTTP requests by route and status, cache operations over both wires,
+        messages published, and the subscriptions that are open now."""
+        return {
+            "http": dict(self._api.requests),
+            "cache": asdict(self._caches.counts),
+            "published": self._topics.published,
+            "subscribers": self._topics.subscribers,
+        }

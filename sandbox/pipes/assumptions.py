@@ -1,0 +1,195 @@
+"""Where AWS's behaviour is not known: what this runtime does instead, and why.
+
+`python -m sandbox.pipes.assumptions` prints the list. Facts are in `facts/aws-pipes.md`; an entry goes when a
+fact comes.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One choice. `source` names what speaks for it, or the open point that it answers."""
+
+    topic: str
+    what_we_do: str
+    why: str
+    source: str
+
+
+ASSUMPTIONS: tuple[Assumption, ...] = (
+    Assumption(
+        "Connection failures",
+        "Refused connections, DNS errors and resets before an answer are pipe-internal errors: tried again "
+        "without end (50 ms, doubling, at most 2 s), not counted, until the record is too old.",
+        "The Pipes troubleshooting page names HTTP connection failures as internal errors.",
+        "facts 3, S19 class 1; open point 4",
+    ),
+    Assumption(
+        "Statuses that are not retried",
+        "1xx, 3xx and 4xx other than 401, 407, 409 and 429 go to the dead-letter queue after one attempt, "
+        "whatever MaximumRetryAttempts says.",
+        "The API destination page says so; the troubleshooting page does not except them.",
+        "facts 3, S26 against S19; open point 4",
+    ),
+    Assumption(
+        "Pauses between attempts",
+        "50 ms, doubling, at most 2 s, for counted and uncounted failures alike. Retry-After is not read.",
+        "AWS publishes no schedule; these keep a demonstration quick.",
+        "open point 4",
+    ),
+    Assumption(
+        "Executions and attempts",
+        "Each counted attempt is an execution of its own. While the endpoint cannot be reached one execution "
+        "stays open and every attempt writes TargetInvocationFailed.",
+        "An execution is an event on its way to the target; ExecutionFailed should mean the pipe let go of it.",
+        "facts 1.3",
+    ),
+    Assumption(
+        "Expiry",
+        "A record that is older than MaximumRecordAgeInSeconds, or than 24 h, becomes a dead letter with the "
+        "condition RecordAgeExceeded, without a further attempt.",
+        "Lambda's event source mappings use this word.",
+        "facts 2; open point 5",
+    ),
+    Assumption(
+        "A dead-letter queue that refuses",
+        "The message is sent again until the queue accepts it; the shard waits.",
+        "A record must not be lost; AWS does not say.",
+        "facts 8",
+    ),
+    Assumption(
+        "A missing API destination or connection at run time",
+        "A customer error that is not retried. OAuth connections are answered the same way for now.",
+        "The troubleshooting page counts missing resources as customer errors.",
+        "facts 3, S19",
+    ),
+    Assumption(
+        "Stop, start, and the starting position",
+        "LATEST is fixed while the pipe is created, also when it is created stopped. A stopped pipe goes on at "
+        "its cursor. A request cut off by a stop (after 80 ms) is sent again after the start.",
+        "At least once is promised; nothing may be skipped.",
+        "facts 7; open point 8",
+    ),
+    Assumption(
+        "StartPipe on a running pipe, StopPipe on a stopped one",
+        "Answered with the present state; a pipe in transition or in CREATE_FAILED answers ConflictException.",
+        "The model has ConflictException and says nothing more.",
+        "facts 7",
+    ),
+    Assumption(
+        "A failed update",
+        "UPDATE_FAILED with a StateReason; the old settings stay, the pipe does not run until it is started.",
+        "Nothing is known; a pipe that is not RUNNING should not deliver.",
+        "facts 7",
+    ),
+    Assumption(
+        "Body without an input template",
+        "The record as a JSON object, for every method, DELETE included.",
+        "Pipes unwraps the batch of one for targets without batches.",
+        "facts 5, S4; open point 6",
+    ),
+    Assumption(
+        "Input templates",
+        'A missing path becomes "". Values are never escaped, also where quotes are added. A path outside the '
+        "grammar leads nowhere and is not refused. Text that does not begin with { or [ is free text.",
+        "Rules behave so in validated tests; CreatePipe was measured to check aws.* placeholders only.",
+        "facts 5, S10, S34, S36",
+    ),
+    Assumption(
+        "HTTP parameters",
+        "Path and query values are percent-encoded with no safe characters; a missing path becomes an empty "
+        "value. Headers are literal.",
+        "Anything else would let a key change the URL.",
+        "facts 5; open point 6",
+    ),
+    Assumption(
+        "awsRequest and awsResponse",
+        "JSON with method, url, headers, body, and statusCode, headers, body. What the connection adds is never "
+        "shown, and its secrets are masked where the endpoint repeats them.",
+        "No sample is known; a key must not get into a log.",
+        "open point 1",
+    ),
+    Assumption(
+        "error of an API destination",
+        "message in the words of event rules, httpStatusCode when there was an answer, awsService events, "
+        "exceptionType EndpointError, EndpointUnreachable, Timeout, InvalidExchange or DestinationUnusable, "
+        "resourceArn of the destination.",
+        "The keys are those seen for other targets; the values are not known.",
+        "facts 1.2, S2, S3, S7; open point 1",
+    ),
+    Assumption(
+        "Log records",
+        "TargetStageSucceeded carries the endpoint's answer as payload. Transformation records appear only with "
+        "a template. No Enrichment records. truncatedFields and error are left out when empty. The stream is "
+        "pipes/<pipe>/<day>. No validation event is written to the group.",
+        "LocalStack's order and payload; readers must not parse stream names.",
+        "facts 1.2 to 1.4; open points 2 and 3",
+    ),
+    Assumption(
+        "Fields that a filter sees",
+        "The record as GetRecords gives it: eventName and eventID, and also awsRegion, eventSource and "
+        "eventVersion; not eventSourceARN, which is added afterwards.",
+        "The docs exclude them all, yet eventName is in common use.",
+        "facts 4, S13, S30",
+    ),
+    Assumption(
+        "Filter operators",
+        "wildcard, cidr, and anything-but with a further operator are refused at creation.",
+        "The docs list them as not supported by Pipes, or not at all.",
+        "open point 7",
+    ),
+    Assumption(
+        "Batches",
+        "An API destination gets one record at a time whatever BatchSize says; the batching window and "
+        "ParallelizationFactor change nothing yet. Dead letters have batchSize 1.",
+        "API destinations are not in the list of targets that take batches.",
+        "facts 5, S25",
+    ),
+    Assumption(
+        "Invocation rate limit",
+        "InvocationRateLimitPerSecond is not enforced yet.",
+        "AWS delays what is too much; the sandbox stays far below 300 a second.",
+        "facts 3, S28",
+    ),
+    Assumption(
+        "Kept connections",
+        "Connections to the endpoint are kept alive, where AWS sends Connection: close.",
+        "It saves a handshake for each record; endpoints cannot tell otherwise.",
+        "facts 5, S26",
+    ),
+    Assumption(
+        "Roles",
+        "RoleArn is kept and not tried: permissions are not simulated yet.",
+        "The embedded emulator runs without authorization.",
+        "facts 7",
+    ),
+    Assumption(
+        "Words of refusals",
+        "Fields against the model: AWS's common '1 validation error detected'. Other refusals of a field: the JSON "
+        "text with ValidationErrorFields. What the sandbox cannot run (other sources, targets, enrichments, SNS "
+        "dead letters) is refused in its own words.",
+        "Only a few of the real messages are known.",
+        "facts 7, S10, S40",
+    ),
+    Assumption(
+        "Trimmed records",
+        "When the stream no longer has the next record the pipe goes on at the oldest one and counts `trimmed`.",
+        "The emulator cannot tell a trimmed cursor from a lost one.",
+        "facts 2",
+    ),
+)
+
+
+def as_text() -> str:
+    """The whole list as plain text."""
+    return "\n\n".join(
+        f"{each.topic}\n  {each.what_we_do}\n  Why: {each.why}\n  Source: {each.source}" for each in ASSUMPTIONS
+    )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_text() + "\n")

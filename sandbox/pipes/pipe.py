@@ -1,0 +1,95 @@
+"""One pipe as the control plane knows it: its settings, its state and its workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.pipes.counters import Counters
+from sandbox.pipes.plan import PipeIdentity, PipePlan
+from sandbox.pipes.runner import PipeRunner
+
+#: BatchSize that the service fills in when none is given; the other defaults do not show in DescribePipe.
+_DEFAULT_BATCH_SIZE = 100
+
+#: Members of CreatePipe that are not settings.
+_NOT_SETTINGS = frozenset({"Name", "Tags", "DesiredState"})
+
+
+@dataclass
+class Pipe:
+    """A pipe. `settings` are the request's members as DescribePipe gives them back; times are epoch seconds."""
+
+    identity: PipeIdentity
+    settings: dict[str, Any]
+    plan: PipePlan
+    runner: PipeRunner
+    counters: Counters
+    tags: dict[str, str]
+    desired_state: str
+    current_state: str = "CREATING"
+    state_reason: str = ""
+    created_s: float = field(default_factory=time.time)
+    modified_s: float = field(default_factory=time.time)
+
+    def move_to(self, state: str, reason: str = "") -> None:
+        """Change the state."""
+        self.current_state = state
+        self.state_reason = reason[:512]
+
+    def summary(self) -> dict[str, Any]:
+        """What the operations that change a pipe answer with."""
+        return {
+            "Arn": self.identity.arn,
+            "Name": self.identity.name,
+            "DesiredState": self.desired_state,
+            "CurrentState": self.current_state,
+            "CreationTime": round(self.created_s, 3),
+            "LastModifiedTime": round(self.modified_s, 3),
+        }
+
+    def listed(self) -> dict[str, Any]:
+        """The pipe as ListPipes shows it."""
+        shown = self.summary()
+        for name in ("Source", "Target", "Enrichment"):
+            if name in self.settings:
+                shown[name] = self.settings[name]
+        if self.state_reason:
+            shown["StateReason"] = self.state_reason
+        return shown
+
+    def described(self) -> dict[str, Any]:
+        """The pipe as DescribePipe shows it."""
+        return {**self.listed(), **self.settings, **({"Tags": self.tags} if self.tags else {})}
+
+
+def settings_of(created: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings in a CreatePipe input, with the one default that AWS shows filled in."""
+    settings = {name: value for name, value in created.items() if name not in _NOT_SETTINGS}
+    stream = (settings.get("SourceParameters") or {}).get("DynamoDBStreamParameters")
+    if stream:
+        filled = {"BatchSize": _DEFAULT_BATCH_SIZE, **stream}
+        settings["SourceParameters"] = {**settings["SourceParameters"], "DynamoDBStreamParameters": filled}
+    return settings
+
+
+def updated_settings(settings: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings after an UpdatePipe input.
+
+    What the update names is replaced as a whole, down to the service-specific parameter objects; members it does
+    not name stay. StartingPosition cannot change. An empty InputTemplate or Enrichment is taken out.
+    """
+    named = {name: value for name, value in update.items() if name not in _NOT_SETTINGS}
+    source = {**settings.get("SourceParameters", {}), **named.pop("SourceParameters", {})}
+    stream = source.get("DynamoDBStreamParameters")
+    if stream is not None:
+        old = settings["SourceParameters"]["DynamoDBStreamParameters"]
+        kept = {"BatchSize": _DEFAULT_BATCH_SIZE, "StartingPosition": old["StartingPosition"]}
+        source["DynamoDBStreamParameters"] = {**kept, **stream, "StartingPosition": old["StartingPosition"]}
+    target = {**settings.get("TargetParameters", {}), **named.pop("TargetParameters", {})}
+    if target.get("InputTemplate") == "":
+        del target["InputTemplate"]
+    merged = {**settings, **named, "SourceParameters": source, "TargetParameters": target}
+    return {name: value for name, value in merged.items() if value not in ("", {}) or name == "Description"}

@@ -1,0 +1,124 @@
+"""A pipe's settings, checked and compiled: everything its runtime needs, worked out once.
+
+Compiling is validating: what cannot be compiled is refused, at CreatePipe and UpdatePipe alike, so a pipe that
+exists can run. What needs a look at other services (does the stream exist?) is in `references`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.pipes.arns import is_api_destination, is_dynamodb_stream, parse_arn
+from sandbox.pipes.errors import ValidationFailed, invalid_field
+from sandbox.pipes.execution_log import LogSettings, log_settings
+from sandbox.pipes.filters import FilterSet, InvalidPattern, compile_filters
+from sandbox.pipes.http_parameters import HttpParameters, compile_http_parameters
+from sandbox.pipes.retries import RetryPolicy
+from sandbox.pipes.templates import InvalidTemplate, PipeVariables, Template, compile_template
+
+
+@dataclass(frozen=True)
+class PipeIdentity:
+    """Which pipe this is."""
+
+    name: str
+    arn: str
+    region: str
+
+
+@dataclass(frozen=True)
+class PipePlan:
+    """What to do with the records of one pipe. `dead_letter_arn` is "" when there is no dead-letter queue."""
+
+    pipe: PipeIdentity
+    stream_arn: str
+    starting_position: str
+    filters: FilterSet
+    template: Template | None
+    http: HttpParameters
+    target_arn: str
+    retries: RetryPolicy
+    dead_letter_arn: str
+    log: LogSettings
+
+
+def compile_plan(pipe: PipeIdentity, settings: Mapping[str, Any]) -> PipePlan:
+    """The plan for a pipe's settings, as DescribePipe shows them. Raises ValidationFailed in AWS's words."""
+    source = settings.get("SourceParameters") or {}
+    target = settings.get("TargetParameters") or {}
+    if settings.get("Enrichment"):
+        raise invalid_field("Enrichment", "Enrichments are not run by the sandbox.")
+    _check_source(pipe, settings["Source"])
+    _check_target(pipe, settings["Target"])
+    stream = source.get("DynamoDBStreamParameters")
+    if not stream:
+        raise invalid_field("SourceParameters.DynamoDBStreamParameters", "Missing required parameter.")
+    return PipePlan(
+        pipe=pipe,
+        stream_arn=settings["Source"],
+        starting_position=stream["StartingPosition"],
+        filters=_filters(source.get("FilterCriteria") or {}),
+        template=_template(pipe, settings, target.get("InputTemplate") or ""),
+        http=compile_http_parameters(target.get("HttpParameters") or {}),
+        target_arn=settings["Target"],
+        retries=RetryPolicy(stream.get("MaximumRetryAttempts", -1), stream.get("MaximumRecordAgeInSeconds", -1)),
+        dead_letter_arn=_dead_letter_queue(pipe, stream.get("DeadLetterConfig") or {}),
+        log=_log(pipe, settings.get("LogConfiguration") or {}),
+    )
+
+
+def _check_source(pipe: PipeIdentity, source: str) -> None:
+    if not source.startswith("arn:") or not is_dynamodb_stream(parse_arn(source)):
+        raise invalid_field("Source", "Only DynamoDB streams are run by the sandbox.")
+    _check_region(pipe, source)
+
+
+def _check_target(pipe: PipeIdentity, target: str) -> None:
+    if not is_api_destination(parse_arn(target)):
+        raise invalid_field("Target", "Only API destinations are run by the sandbox.")
+    _check_region(pipe, target)
+
+
+def _check_region(pipe: PipeIdentity, arn: str) -> None:
+    if parse_arn(arn).region != pipe.region:
+        raise ValidationFailed("Creating cross-region pipe is not permitted.")
+
+
+def _filters(criteria: Mapping[str, Any]) -> FilterSet:
+    try:
+        return compile_filters(each.get("Pattern", "") for each in criteria.get("Filters") or ())
+    except InvalidPattern as error:
+        raise invalid_field("SourceParameters.FilterCriteria.Filters", str(error)) from error
+
+
+def _template(pipe: PipeIdentity, settings: Mapping[str, Any], text: str) -> Template | None:
+    if not text:
+        return None
+    variables = PipeVariables(pipe.arn, pipe.name, settings["Source"], settings["Target"])
+    try:
+        return compile_template(text, variables)
+    except InvalidTemplate as error:
+        raise invalid_field("TargetParameters.InputTemplate", str(error)) from error
+
+
+def _dead_letter_queue(pipe: PipeIdentity, config: Mapping[str, Any]) -> str:
+    name = "SourceParameters.DynamoDBStreamParameters.DeadLetterConfig.Arn"
+    arn: str = config.get("Arn") or ""
+    if not arn:
+        return ""
+    if parse_arn(arn).service != "sqs":
+        raise invalid_field(name, "Only SQS queues take dead letters in the sandbox.")
+    if arn.endswith(".fifo"):
+        raise invalid_field(name, "A FIFO queue cannot be the dead-letter queue of a stream source.")
+    _check_region(pipe, arn)
+    return arn
+
+
+def _log(pipe: PipeIdentity, configuration: Mapping[str, Any]) -> LogSettings:
+    destinations = ("CloudwatchLogsLogDestination", "FirehoseLogDestination", "S3LogDestination")
+    level = configuration.get("Level", "OFF")
+    if level != "OFF" and not any(configuration.get(name) for name in destinations):
+        raise ValidationFailed("Must provide at least 1 log destination in LogConfiguration")
+    return log_settings(pipe.arn, pipe.name, configuration)

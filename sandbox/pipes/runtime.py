@@ -1,0 +1,47 @@
+"""What all pipes share while they run: the bell, the HTTP client, the caches and the log writer."""
+
+from __future__ import annotations
+
+from sandbox.aws.calls import AwsCaller
+from sandbox.pipes.api_destination import ApiDestinations
+from sandbox.pipes.counters import Counters
+from sandbox.pipes.delivery import Delivery
+from sandbox.pipes.destinations import Destinations
+from sandbox.pipes.log_writer import LogWriter
+from sandbox.pipes.plan import PipePlan
+from sandbox.pipes.references import check_references
+from sandbox.pipes.runner import PipeRunner
+from sandbox.pipes.wakeup import Bell
+
+
+class Runtime:
+    """The shared parts, and how a pipe's own parts are put together from them."""
+
+    def __init__(self, aws: AwsCaller) -> None:
+        self.bell = Bell()
+        self.destinations = Destinations(aws)
+        self._aws = aws
+        self._targets = ApiDestinations(self.destinations)
+        self._logs = LogWriter(aws)
+
+    async def open(self) -> None:
+        """Open the HTTP client."""
+        await self._targets.start()
+
+    async def close(self) -> None:
+        """Write the last log lines and close the HTTP client. The pipes must be stopped before."""
+        await self._logs.close()
+        await self._targets.close()
+
+    def new_runner(self) -> tuple[PipeRunner, Counters]:
+        """The runner of a new pipe, and its counters."""
+        counters = Counters()
+        return PipeRunner(self._aws, self.bell, counters), counters
+
+    async def check(self, plan: PipePlan) -> None:
+        """Whether what the plan refers to exists. Raises ReferenceBroken."""
+        await check_references(self._aws, self.destinations, plan)
+
+    def start(self, plan: PipePlan, runner: PipeRunner, counters: Counters) -> None:
+        """Start a pipe's workers on a plan."""
+        runner.start(plan, Delivery(plan, counters, self._aws, self._targets, self._logs.append))

@@ -1,0 +1,62 @@
+"""EventBridge Pipes for the sandbox: the API and the runtime, as one object.
+
+    table write ─ notify_write ─▶ Bell ─▶ ShardReader ─▶ FilterSet ─▶ Template ─▶ ApiDestinations ─▶ target
+                                                            │                        │
+                                                        (filtered)             DeadLetterQueue
+
+`HttpApi` answers the calls signed for `pipes`; `ControlPlane` keeps the pipes; `Runtime` is what they share.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from sandbox.aws.calls import AwsCaller
+from sandbox.pipes.control_plane import ControlPlane
+from sandbox.pipes.http_api import HttpApi
+from sandbox.pipes.runtime import Runtime
+
+
+class PipesService:
+    """All pipes of the sandbox. `aws` is how it reaches streams, queues, connections and logs."""
+
+    def __init__(self, aws: AwsCaller, account_id: str) -> None:
+        self._runtime = Runtime(aws)
+        self._control_plane = ControlPlane(account_id, self._runtime)
+        self._api = HttpApi(self._control_plane)
+
+    async def start(self) -> None:
+        """Get ready. Must run on the event loop that serves the calls."""
+        await self._runtime.open()
+
+    async def close(self) -> None:
+        """Stop all pipes, write the last log lines, close all connections."""
+        await self._control_plane.close()
+        await self._runtime.close()
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call of the Pipes API. The region is the one that the call is signed for."""
+        await self._api(scope, receive, send)
+
+    def notify_write(self) -> None:
+        """A table was written to: wake the readers."""
+        self._runtime.bell.ring()
+
+    def notify_events_change(self) -> None:
+        """A connection or an API destination changed: forget what was looked up."""
+        self._runtime.destinations.forget()
+
+    def status(self) -> list[dict[str, Any]]:
+        """What each pipe has done and is doing: states, counts, lag of the last delivery (ms), and why it holds."""
+        return [
+            {
+                "name": pipe.identity.name,
+                "region": pipe.identity.region,
+                "state": pipe.current_state,
+                "state_reason": pipe.state_reason,
+                **pipe.counters.as_dict(),
+            }
+            for pipe in self._control_plane.pipes()
+        ]

@@ -1,0 +1,91 @@
+"""What needs somebody's attention, from what the reads of the pipeline show. Pure: readings in, notices out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from services.dead_letters import Depth
+from services.errors import DashboardError
+from services.pipe_logs import PipeTally
+from services.pipes import Pipe
+from services.topic_status import FeedState, FeedStatus
+
+
+class Severity(Enum):
+    """How bad it is: something is broken now, or something is left to do."""
+
+    PROBLEM = "problem"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing to look at. The headline is made of our own words; `detail` may quote AWS or Momento."""
+
+    severity: Severity
+    headline: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What was read; None where a read failed, with its error in `errors`. `tallies` cover the last minutes."""
+
+    pipes: tuple[Pipe, ...] | None
+    tallies: Mapping[str, PipeTally] | None
+    depth: Depth | None
+    feed: FeedStatus
+    errors: tuple[DashboardError, ...] = ()
+
+
+def notices(readings: Readings) -> list[Notice]:
+    """Everything that needs attention, the worst first."""
+    found = [
+        *_unreadable(readings.errors),
+        *_of_pipes(readings.pipes or ()),
+        *_of_executions(readings.tallies or {}),
+        *_of_feed(readings.feed),
+        *_of_queue(readings.depth),
+    ]
+    return sorted(found, key=lambda notice: notice.severity is not Severity.PROBLEM)
+
+
+def _unreadable(errors: Iterable[DashboardError]) -> list[Notice]:
+    return [Notice(Severity.PROBLEM, "A part of the pipeline cannot be read", str(error)) for error in errors]
+
+
+def _of_pipes(pipes: Iterable[Pipe]) -> list[Notice]:
+    return [
+        Notice(Severity.PROBLEM, f"Pipe {pipe.flow} is {pipe.state.lower().replace('_', ' ')}", pipe.reason)
+        for pipe in pipes
+        if not pipe.running
+    ]
+
+
+def _of_executions(tallies: Mapping[str, PipeTally]) -> list[Notice]:
+    found: list[Notice] = []
+    for name, pipe in sorted(tallies.items()):
+        if pipe.holding:
+            headline = f"{name} holds: its target cannot be reached, and Pipes tries again without end"
+            found.append(Notice(Severity.PROBLEM, headline, pipe.last_error))
+        elif pipe.failed:
+            recovered = pipe.last_success_ms > pipe.last_failure_ms
+            severity = Severity.WARNING if recovered else Severity.PROBLEM
+            ending = ", and delivers again" if recovered else ""
+            found.append(Notice(severity, f"{name} failed {pipe.failed:,} times lately{ending}", pipe.last_error))
+    return found
+
+
+def _of_feed(feed: FeedStatus) -> list[Notice]:
+    if feed.state in (FeedState.RECONNECTING, FeedState.REFUSED):
+        return [Notice(Severity.PROBLEM, f"The topic subscription is {feed.state.value}", feed.reason)]
+    return []
+
+
+def _of_queue(depth: Depth | None) -> list[Notice]:
+    if depth is None or depth.total == 0:
+        return []
+    noun = "message waits" if depth.total == 1 else "messages wait"
+    return [Notice(Severity.WARNING, f"{depth.total:,} {noun} in the dead-letter queue")]

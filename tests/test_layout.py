@@ -1,0 +1,147 @@
+"""The house keeps its shape: imports follow the arrows of the design, modules stay small and say what they are."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST = 400
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the modules of one room may import: of ours (by prefix), and what of others they must not."""
+
+    ours: tuple[str, ...]
+    not_theirs: tuple[str, ...] = ()
+
+
+CLIENTS = ("boto3", "botocore", "grpc", "momento", "momento_wire_types", "aiohttp", "requests", "urllib3")
+SCREEN = ("streamlit", "altair")
+
+#: The arrows. The longest name that fits a module rules it.
+ROOMS = {
+    "dashboard": Room(("pages", "components", "services", "provision.names"), CLIENTS),
+    "pages": Room(("pages", "components", "services", "provision.names"), CLIENTS),
+    "components": Room(("components", "services", "provision.names"), CLIENTS),
+    "services": Room(("services", "provision.names"), SCREEN),
+    "provision": Room(("provision",), SCREEN),
+    "provision.names": Room(()),
+    "provision.__main__": Room(("provision", "services.config", "services.aws"), SCREEN),
+    "sandbox": Room(("sandbox", "provision"), SCREEN),
+    "bench": Room(("bench", "sandbox", "provision.names"), SCREEN),
+}
+OURS = {name.split(".")[0] for name in ROOMS} | {"tests"}
+
+
+def within(name: str, prefix: str) -> bool:
+    """Whether a dotted name is `prefix` or something inside it."""
+    return name == prefix or name.startswith(f"{prefix}.")
+
+
+def imported(source: str, module: str) -> Iterator[str]:
+    """Full dotted names of all that a module's source imports, wherever in it: `from a import b` gives `a.b`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join([*module.split(".")[: -node.level], *([base] if base else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def room_of(module: str) -> Room:
+    """The room that rules a module."""
+    return ROOMS[max((name for name in ROOMS if within(module, name)), key=len)]
+
+
+def offences(source: str, module: str) -> list[str]:
+    """Each import of a module that goes against the arrows."""
+    room = room_of(module)
+    found = []
+    for name in imported(source, module):
+        if name.split(".")[0] in OURS and not any(within(name, prefix) for prefix in room.ours):
+            found.append(f"{module} imports {name}")
+        if any(within(name, prefix) for prefix in room.not_theirs):
+            found.append(f"{module} imports {name}")
+    return found
+
+
+def product() -> dict[str, Path]:
+    """Module name → file, for all modules of the product and its measurements."""
+    files = [ROOT / "dashboard.py"] if (ROOT / "dashboard.py").exists() else []
+    for room in sorted(OURS - {"dashboard", "tests"}):
+        files += sorted((ROOT / room).rglob("*.py"))
+    names = {}
+    for file in files:
+        parts = file.relative_to(ROOT).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return names
+
+
+PRODUCT = product()
+
+
+@pytest.mark.parametrize("module", PRODUCT)
+def test_imports_follow_the_arrows(module: str) -> None:
+    assert offences(PRODUCT[module].read_text(encoding="utf-8"), module) == []
+
+
+@pytest.mark.parametrize("module", PRODUCT)
+def test_no_module_is_longer_than_one_idea(module: str) -> None:
+    assert len(PRODUCT[module].read_text(encoding="utf-8").splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("module", PRODUCT)
+def test_every_module_says_what_it_is(module: str) -> None:
+    tree = ast.parse(PRODUCT[module].read_text(encoding="utf-8"))
+    assert not tree.body or ast.get_docstring(tree), f"{module} has no docstring"
+
+
+def test_every_room_of_the_design_has_modules() -> None:
+    rooms = {name.split(".")[0] for name in PRODUCT}
+
+    assert rooms >= {"pages", "components", "services", "provision", "sandbox", "bench"}
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "offender"),
+    [
+        ("pages.lookup", "import boto3", "boto3"),
+        ("pages.lookup", "from sandbox import state", "sandbox.state"),
+        ("pages.lookup", "from provision.stack import STACK", "provision.stack.STACK"),
+        ("components.badges", "def draw():\n    from botocore.config import Config", "botocore.config.Config"),
+        ("components.badges", "import pages.lookup", "pages.lookup"),
+        ("services.aws", "import streamlit as st", "streamlit"),
+        ("services.aws", "if True:\n    import sandbox.state", "sandbox.state"),
+        ("services.aws", "from provision import apply", "provision.apply"),
+        ("provision.apply", "from services.config import Settings", "services.config.Settings"),
+        ("provision.__main__", "from services.weather import put", "services.weather.put"),
+        ("provision.names", "from . import stack", "provision.stack"),
+        ("sandbox.pipes.filters", "from ...services import errors", "services.errors"),
+        ("sandbox.server", "from streamlit.web import cli", "streamlit.web.cli"),
+        ("sandbox.server", "from tests import conftest", "tests.conftest"),
+    ],
+)
+def test_an_import_against_the_arrows_is_found(module: str, source: str, offender: str) -> None:
+    assert offences(source, module) == [f"{module} imports {offender}"]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("pages.lookup", "import streamlit\nfrom components import badges\nfrom provision.names import TABLE"),
+        ("pages.lookup", "from provision import names"),
+        ("services.aws", "import boto3\nfrom .errors import NotFound"),
+        ("provision.__main__", "from services.config import Settings\nfrom services import aws"),
+        ("sandbox.server", "import grpc\nfrom provision.apply import up\nfrom sandbox.momento import service"),
+    ],
+)
+def test_an_import_along_the_arrows_is_allowed(module: str, source: str) -> None:
+    assert offences(source, module) == []

@@ -1,0 +1,165 @@
+"""Event patterns: what they match, and which are refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sandbox.pipes.filters import InvalidPattern, compile_filters, compile_pattern
+
+RECORD: dict[str, Any] = {
+    "eventID": "e1",
+    "eventName": "INSERT",
+    "dynamodb": {
+        "Keys": {"Location": {"S": "Seattle"}},
+        "NewImage": {
+            "Location": {"S": "Seattle"},
+            "MaxTemp": {"N": "300"},
+            "Note": {"NULL": True},
+            "Tags": {"SS": ["wet", "cold"]},
+            "Days": {"L": [{"S": "mon"}, {"S": "tue"}]},
+            "state.status": {"S": "ok"},
+        },
+        "SizeBytes": 12,
+    },
+}
+
+
+def image(field: str, condition: Any) -> dict[str, Any]:
+    """A pattern on one attribute of the new image."""
+    return {"dynamodb": {"NewImage": {field: condition}}}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ({"eventName": ["INSERT", "MODIFY"]}, True),
+        ({"eventName": ["REMOVE"]}, False),
+        ({"eventName": ["insert"]}, False),
+        ({"eventName": ["INSERT"], "eventID": ["e2"]}, False),
+        (image("Location", {"S": ["Seattle", "Paris"]}), True),
+        (image("Nowhere", {"S": ["Seattle"]}), False),
+        # N values are strings: a numeric condition never matches them.
+        (image("MaxTemp", {"N": [{"numeric": [">", 100]}]}), False),
+        (image("MaxTemp", {"N": ["300"]}), True),
+        (image("MaxTemp", {"N": [300]}), False),
+        (image("MaxTemp", {"N": [{"prefix": "3"}]}), True),
+        ({"dynamodb": {"SizeBytes": [{"numeric": [">", 10, "<=", 12]}]}}, True),
+        ({"dynamodb": {"SizeBytes": [{"numeric": [">", 12]}]}}, False),
+        ({"dynamodb": {"SizeBytes": [12.0]}}, True),
+        ({"dynamodb": {"SizeBytes": [{"numeric": ["=", 12]}]}}, True),
+        # exists looks at leaves only.
+        (image("Location", [{"exists": True}]), False),
+        (image("Location", {"S": [{"exists": True}]}), True),
+        (image("Location", [{"exists": False}]), True),
+        (image("Location", {"S": [{"exists": False}]}), False),
+        (image("Gone", {"S": [{"exists": False}]}), True),
+        ({"dynamodb": {"OldImage": {"Location": {"S": [{"exists": False}]}}}}, True),
+        (image("Gone", {"S": [{"exists": False}, "x"]}), True),
+        (image("Location", {"S": [{"exists": False}, "Seattle"]}), True),
+        (image("Location", {"S": [{"exists": False}, "Paris"]}), False),
+        # true is not 1, null is not "".
+        (image("Note", {"NULL": [True]}), True),
+        (image("Note", {"NULL": [1]}), False),
+        (image("Note", {"NULL": [None, "true"]}), False),
+        # Of an array one element is enough.
+        (image("Tags", {"SS": ["cold"]}), True),
+        (image("Tags", {"SS": ["dry"]}), False),
+        (image("Days", {"L": {"S": ["tue"]}}), True),
+        (image("Days", {"L": {"S": ["wed"]}}), False),
+        (image("Tags", {"SS": [{"anything-but": "cold"}]}), True),
+        # anything-but wants the field to be there, and takes other types.
+        (image("Location", {"S": [{"anything-but": ["Paris", "Rome"]}]}), True),
+        (image("Location", {"S": [{"anything-but": "Seattle"}]}), False),
+        (image("Gone", {"S": [{"anything-but": "Seattle"}]}), False),
+        (image("Note", {"NULL": [{"anything-but": "x"}]}), True),
+        (image("Location", {"S": [{"anything-but": 5}]}), True),
+        (image("Location", {"S": [{"suffix": "tle"}]}), True),
+        (image("Location", {"S": [{"prefix": ""}]}), True),
+        (image("Location", {"S": [{"prefix": {"equals-ignore-case": "sEA"}}]}), True),
+        (image("Location", {"S": [{"suffix": {"equals-ignore-case": "TLE"}}]}), True),
+        (image("Location", {"S": [{"equals-ignore-case": "seaTTLE"}]}), True),
+        (image("Location", {"S": [{"equals-ignore-case": "seat"}]}), False),
+        # Dotted names and nesting are the same, both ways.
+        ({"dynamodb.NewImage.Location.S": ["Seattle"]}, True),
+        (image("state", {"status": {"S": ["ok"]}}), True),
+        (image("state.status", {"S": ["ok"]}), True),
+        (image("state.status", {"S": ["bad"]}), False),
+        # $or with two objects or more is the operator, otherwise a field.
+        ({"$or": [{"eventName": ["REMOVE"]}, {"eventID": ["e1"]}]}, True),
+        ({"$or": [{"eventName": ["REMOVE"]}, {"eventID": ["e2"]}]}, False),
+        ({"dynamodb": {"$or": [{"SizeBytes": [1]}, {"Keys": {"Location": {"S": ["Seattle"]}}}]}}, True),
+        ({"$or": [{"prefix": "a"}, {"prefix": "b"}]}, False),
+        ({"eventName": ["REMOVE", {"prefix": "INS"}]}, True),
+    ],
+    ids=json.dumps,
+)
+def test_a_pattern_matches_as_event_rules_do(pattern: dict[str, Any], expected: bool) -> None:
+    assert compile_pattern(json.dumps(pattern)).matches(RECORD) is expected
+
+
+@pytest.mark.parametrize(
+    ("event", "pattern", "expected"),
+    [
+        ({"a": []}, {"a": [{"exists": True}]}, False),
+        ({"a": []}, {"a": [{"exists": False}]}, True),
+        ({"a": None}, {"a": [None]}, True),
+        ({"a": None}, {"a": [{"exists": True}]}, True),
+        ({"a": ""}, {"a": [None]}, False),
+        ({"a": "null"}, {"a": [None]}, False),
+        ({"a": ""}, {"a": [""]}, True),
+        # Both conditions must hold in the same element of an array.
+        ({"a": [{"b": 1, "c": 3}, {"b": 9, "c": 2}]}, {"a": {"b": [1], "c": [2]}}, False),
+        ({"a": [{"b": 1, "c": 3}, {"b": 1, "c": 2}]}, {"a": {"b": [1], "c": [2]}}, True),
+        ({"a": [{"b": 1}, {}]}, {"a": {"b": [{"exists": False}]}}, False),
+        ({"x": 1}, {"a": {"b": {"c": [{"exists": False}]}}}, True),
+        ({"a": {"b": 101.0}}, {"a": {"b": [{"numeric": [">", 100]}]}}, True),
+        ({"a": {"b": True}}, {"a": {"b": [{"numeric": [">", 0]}]}}, False),
+    ],
+)
+def test_arrays_nulls_and_absences(event: dict[str, Any], pattern: dict[str, Any], expected: bool) -> None:
+    assert compile_pattern(json.dumps(pattern)).matches(event) is expected
+
+
+def test_of_a_key_given_twice_the_last_one_counts() -> None:
+    assert compile_pattern('{"eventName":["REMOVE"],"eventName":["INSERT"]}').matches(RECORD)
+
+
+def test_filters_are_alternatives_and_none_takes_everything() -> None:
+    assert compile_filters([]).matches(RECORD)
+    assert compile_filters(['{"eventName":["REMOVE"]}', '{"eventID":["e1"]}']).matches(RECORD)
+    assert not compile_filters(['{"eventName":["REMOVE"]}', '{"eventID":["e2"]}']).matches(RECORD)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("not json", "Invalid Event Pattern"),
+        ("", "Invalid Event Pattern"),
+        ("{}", "Invalid Event Pattern. Reason: Empty objects are not allowed"),
+        ('{"a":{}}', "Invalid Event Pattern. Reason: Empty objects are not allowed"),
+        ('{"k":"v"}', 'Invalid Event Pattern. Reason: "k" must be an object or an array'),
+        ('{"k":[]}', "Empty arrays are not allowed"),
+        ('{"k":[["v"]]}', "Match value must be"),
+        ('{"k":[{"EXISTS":true}]}', "Unrecognized match type EXISTS"),
+        ('{"k":[{"exists":"yes"}]}', "exists match pattern must be either true or false."),
+        ('{"k":[{"prefix":["a"]}]}', "prefix match pattern must be a string"),
+        ('{"k":[{"suffix":1}]}', "suffix match pattern must be a string"),
+        ('{"k":[{"numeric":">"}]}', "Value of numeric must be an array."),
+        ('{"k":[{"numeric":[">",0,">",0]}]}', "Bad numeric range operator: >"),
+        ('{"k":[{"numeric":[">","0"]}]}', "Value of > must be numeric"),
+        ('{"k":[{"anything-but":[null]}]}', "Value of anything-but"),
+        ('{"k":[{"anything-but":["a",1]}]}', "Value of anything-but"),
+        ('{"k":[{"anything-but":{"prefix":"a"}}]}', "not supported"),
+        ('{"k":[{"wildcard":"a*"}]}', "wildcard is not supported"),
+        ('{"k":[{"cidr":"10.0.0.0/8"}]}', "cidr is not supported"),
+        ('{"k":[{"prefix":"a","suffix":"b"}]}', "Only one key allowed"),
+        ("[1]", "Filter is not an object"),
+    ],
+)
+def test_a_pattern_that_pipes_does_not_take_is_refused(pattern: str, words: str) -> None:
+    with pytest.raises(InvalidPattern) as refused:
+        compile_pattern(pattern)
+    assert words in str(refused.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import tzinfo
 from functools import cache
 from typing import Any
 
@@ -9,19 +11,21 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from services.topic_buffer import SecondCount
+
 #: No chart gets more points than a browser draws without effort.
 MAX_POINTS = 1_000
 
-_TYPE_COLOURS = alt.Scale(
-    domain=["INSERT", "MODIFY", "REMOVE", "other"], range=["#0d9488", "#3b82f6", "#ef4444", "#94a3b8"]
-)
+#: What the chart calls the types of event, and the field of SecondCount that counts each.
+_TYPES = (("INSERT", "insert"), ("MODIFY", "modify"), ("REMOVE", "remove"), ("other", "other"))
+_TYPE_COLOURS = alt.Scale(domain=[name for name, _ in _TYPES], range=["#0d9488", "#3b82f6", "#ef4444", "#94a3b8"])
 
 
 @cache
 def _temperature_spec() -> dict[str, Any]:
     base = alt.Chart(alt.Undefined).encode(
         x=alt.X("time:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
-        color=alt.Color("location:N", title="Location", legend=alt.Legend(orient="bottom", columns=4)),
+        color=alt.Color("location:N", title="Location", legend=alt.Legend(orient="bottom", columns=3)),
         tooltip=[
             alt.Tooltip("location:N", title="Location"),
             alt.Tooltip("max_temp:Q", title="Maximum °F"),
@@ -36,7 +40,7 @@ def _temperature_spec() -> dict[str, Any]:
     lows = base.mark_point(filled=False, size=34).encode(
         y=alt.Y("min_temp:Q", title="Temperature, °F", scale=alt.Scale(zero=False))
     )
-    return _spec(alt.layer(bars, highs, lows).properties(height=320))
+    return _spec(alt.layer(bars, highs, lows).properties(height=440))
 
 
 @cache
@@ -55,7 +59,7 @@ def _rate_spec() -> dict[str, Any]:
             ],
         )
     )
-    return _spec(chart.properties(height=180))
+    return _spec(chart.properties(height=240))
 
 
 def _spec(chart: Any) -> dict[str, Any]:
@@ -72,6 +76,19 @@ def temperatures(rows: pd.DataFrame, *, key: str) -> None:
     st.vega_lite_chart(rows, _temperature_spec(), key=key, width="stretch", alt="Temperatures by location over time")
 
 
-def events_per_second(rows: pd.DataFrame, *, key: str) -> None:
-    """Events of each type in each second. Columns: second, type, events."""
-    st.vega_lite_chart(rows, _rate_spec(), key=key, width="stretch", alt="Events per second by type")
+def events_per_second(counts: Sequence[SecondCount], where: tzinfo, *, key: str) -> None:
+    """Events of each type in each second, on the viewer's clock."""
+    rows = [
+        (count.second, kind, getattr(count, field))
+        for count in counts
+        for kind, field in _TYPES
+        if getattr(count, field)
+    ]
+    frame = pd.DataFrame(rows, columns=["second", "type", "events"])
+    frame["second"] = moments([second for second, _, _ in rows], where)
+    st.vega_lite_chart(frame, _rate_spec(), key=key, width="stretch", alt="Events per second by type")
+
+
+def moments(epochs: Sequence[float], where: tzinfo) -> pd.Series:
+    """Epoch seconds as moments of a time zone."""
+    return pd.to_datetime(pd.Series(epochs, dtype="float64"), unit="s", utc=True).dt.tz_convert(where)

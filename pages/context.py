@@ -8,18 +8,18 @@ from datetime import tzinfo
 import streamlit as st
 
 from components import formats
-from provision import names
 from services.attention import Readings
 from services.errors import DashboardError
 from services.pipe_logs import PipeTally, tally
 from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
-
-#: The pipes, by the names that AWS knows them by.
-PIPE_NAMES = names.PIPES
+from services.topic_buffer import SecondCount
+from services.topic_feed import TopicFeed
 
 #: "Lately", in the words of a page: the executions of this many seconds count.
 LATELY_S = 300
+#: Seconds that the charts of events per second show.
+RATE_WINDOW_S = 120
 
 
 def runtime() -> Runtime:
@@ -63,3 +63,9 @@ def readings(source: Pipeline) -> Readings:
 def recent_tallies(source: Pipeline, seconds: float = LATELY_S) -> dict[str, PipeTally]:
     """Per pipe, what it did in the last `seconds`. Raises DashboardError."""
     return tally(source.executions.get().value, int((time.time() - seconds) * 1000))
+
+
+def recent_counts(feed: TopicFeed) -> tuple[SecondCount, ...]:
+    """Events per second of the last RATE_WINDOW_S seconds."""
+    since = time.time() - RATE_WINDOW_S
+    return tuple(count for count in feed.counts() if count.second > since)

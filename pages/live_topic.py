@@ -12,13 +12,12 @@ from components import charts, formats
 from components.boxes import guarded
 from pages import context
 from provision import names
-from services.topic_buffer import SecondCount
 from services.topic_events import TopicEvent
 from services.topic_feed import TopicFeed
 from services.topic_status import FeedState, FeedStatus
 
-#: Events in the chart and in the list, and seconds in the rate chart.
-CHARTED, LISTED, RATE_WINDOW_S = 300, 200, 120
+#: Events in the chart and in the list.
+CHARTED, LISTED = 300, 200
 
 
 def _status_row(status: FeedStatus) -> None:
@@ -39,11 +38,6 @@ def _status_row(status: FeedStatus) -> None:
         st.text(status.reason)
 
 
-def _times(epochs: list[float], where: tzinfo) -> pd.Series:
-    """Moments as the viewer's wall clock; Vega draws naive times as they are."""
-    return pd.to_datetime(pd.Series(epochs, dtype="float64"), unit="s", utc=True).dt.tz_convert(where)
-
-
 def _temperature_rows(events: tuple[TopicEvent, ...], where: tzinfo) -> pd.DataFrame:
     shown = [event for event in events if event.max_temp is not None and event.min_temp is not None]
     rows = pd.DataFrame(
@@ -54,22 +48,8 @@ def _temperature_rows(events: tuple[TopicEvent, ...], where: tzinfo) -> pd.DataF
             "event_type": [event.event_type or "" for event in shown],
         }
     )
-    rows.insert(0, "time", _times([event.received_at for event in shown], where))
+    rows.insert(0, "time", charts.moments([event.received_at for event in shown], where))
     return rows
-
-
-def _rate_rows(counts: tuple[SecondCount, ...], where: tzinfo) -> pd.DataFrame:
-    recent = [count for count in counts if count.second > time.time() - RATE_WINDOW_S]
-    kinds = (("INSERT", "insert"), ("MODIFY", "modify"), ("REMOVE", "remove"), ("other", "other"))
-    rows = [
-        (count.second, kind, getattr(count, field))
-        for count in recent
-        for kind, field in kinds
-        if getattr(count, field)
-    ]
-    frame = pd.DataFrame(rows, columns=["second", "type", "events"])
-    frame["second"] = _times([float(second) for second, _, _ in rows], where)
-    return frame
 
 
 def _list_rows(events: tuple[TopicEvent, ...], where: tzinfo) -> pd.DataFrame:
@@ -101,8 +81,8 @@ def _charts(events: tuple[TopicEvent, ...], feed: TopicFeed, where: tzinfo) -> N
         st.caption("Filled points are maxima, hollow ones minima; a deleted record has neither.")
     with rates:
         st.subheader("Events per second")
-        charts.events_per_second(_rate_rows(feed.counts(), where), key="topic_rates")
-        st.caption(f"The last {formats.age(RATE_WINDOW_S)}.")
+        charts.events_per_second(context.recent_counts(feed), where, key="topic_rates")
+        st.caption(f"The last {formats.age(context.RATE_WINDOW_S)}.")
 
 
 @st.fragment(run_every=1)

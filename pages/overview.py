@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from components import formats, notices
+from components import charts, formats, notices
 from components.boxes import guarded
 from components.pipeline_picture import Mood, Node, Picture, picture_html
 from pages import context
@@ -55,8 +55,8 @@ def _table_node(pipeline: Pipeline) -> Node:
         page = pipeline.records.get().value
     except DashboardError:
         return Node("DynamoDB table", "cannot be read", "", Mood.BAD)
-    more = "+" if page.more else ""
-    return Node("DynamoDB table", "active", f"{len(page.items):,}{more} records", Mood.GOOD)
+    count = f"over {len(page.items):,} records" if page.more else formats.counted(len(page.items), "record")
+    return Node("DynamoDB table", "active", count, Mood.GOOD)
 
 
 def _cache_node(pipeline: Pipeline) -> Node:
@@ -95,6 +95,9 @@ def _live() -> None:
             find_notices(readings), "All pipes run, nothing failed lately, and the dead-letter queue is empty."
         )
         _numbers(pipeline, readings)
+        st.subheader("Events per second")
+        charts.events_per_second(context.recent_counts(pipeline.feed), context.viewer_zone(), key="overview_rates")
+        st.caption(f"What the topic brought in the last {formats.age(context.RATE_WINDOW_S)}.")
 
 
 def _numbers(pipeline: Pipeline, readings: Readings) -> None:

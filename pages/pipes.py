@@ -12,6 +12,7 @@ import streamlit as st
 from components import formats
 from components.boxes import guarded
 from pages import context
+from provision import names
 from services.pipe_logs import Execution, LogRecord, Outcome, PipeTally
 from services.pipeline import Pipeline
 from services.pipes import Pipe
@@ -65,7 +66,7 @@ def _execution_rows(found: Sequence[Execution], where: tzinfo) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Started": [formats.clock(execution.started_ms / 1000, where) for execution in found],
-            "Pipe": [execution.pipe for execution in found],
+            "Pipe": [_flow(execution.pipe) for execution in found],
             "Outcome": [_SIGNS[execution.outcome] for execution in found],
             "Event": [execution.event_name for execution in found],
             "Location": [execution.location for execution in found],
@@ -81,13 +82,17 @@ def _record_rows(found: Sequence[LogRecord], where: tzinfo) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Time": [formats.clock(record.time_ms / 1000, where) for record in found],
-            "Pipe": [record.pipe for record in found],
+            "Pipe": [_flow(record.pipe) for record in found],
             "Level": [record.level for record in found],
             "Message type": [record.message_type or "not a pipe's record" for record in found],
             "Error": [record.error for record in found],
             "Record": [record.raw for record in found],
         }
     )
+
+
+def _flow(pipe: str) -> str:
+    return names.FLOW_OF.get(pipe, pipe)
 
 
 def _cards(pipeline: Pipeline) -> None:
@@ -112,6 +117,7 @@ def _logs(pipeline: Pipeline, wanted: str | None) -> None:
         st.dataframe(
             _execution_rows(found[:SHOWN], where),
             hide_index=True,
+            column_config={"Error": st.column_config.TextColumn(width="large")},
             key="pipe_executions",
             alt="Executions of the pipes, newest first",
         )
@@ -141,7 +147,8 @@ def _live(wanted: str | None) -> None:
 st.title("Pipes")
 choice = st.selectbox(
     "Executions and log records of",
-    context.PIPE_NAMES,
+    names.PIPES,
+    format_func=_flow,
     index=None,
     placeholder="All pipes",
     key="pipes_wanted",

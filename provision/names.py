@@ -35,3 +35,6 @@ def pipe(flow: str) -> str:
 
 #: Pipe names, in the order of FLOWS.
 PIPES = tuple(pipe(flow) for flow in FLOWS)
+
+#: Pipe name -> its flow, for the three pipes of the stack.
+FLOW_OF = {pipe(flow): flow for flow in FLOWS}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from provision import names
 from services.dead_letters import Depth
 from services.errors import DashboardError
 from services.pipe_logs import PipeTally
@@ -65,17 +66,27 @@ def _of_pipes(pipes: Iterable[Pipe]) -> list[Notice]:
 
 
 def _of_executions(tallies: Mapping[str, PipeTally]) -> list[Notice]:
-    found: list[Notice] = []
-    for name, pipe in sorted(tallies.items()):
-        if pipe.holding:
-            headline = f"{name} holds: its target cannot be reached, and Pipes tries again without end"
-            found.append(Notice(Severity.PROBLEM, headline, pipe.last_error))
-        elif pipe.failed:
-            recovered = pipe.last_success_ms > pipe.last_failure_ms
-            severity = Severity.WARNING if recovered else Severity.PROBLEM
-            ending = ", and delivers again" if recovered else ""
-            found.append(Notice(severity, f"{name} failed {pipe.failed:,} times lately{ending}", pipe.last_error))
-    return found
+    # Only the stack's own pipes: the log group may name others, and a headline is no place for foreign text.
+    ours = [(flow, tallies[name]) for name, flow in names.FLOW_OF.items() if name in tallies]
+    holding = [(flow, pipe) for flow, pipe in ours if pipe.holding]
+    failing = [(flow, pipe) for flow, pipe in ours if pipe.failed and not pipe.holding]
+    return [*_holding(holding), *(_failed(flow, pipe) for flow, pipe in failing)]
+
+
+def _holding(pipes: list[tuple[str, PipeTally]]) -> list[Notice]:
+    if not pipes:
+        return []
+    flows = ", ".join(flow for flow, _ in pipes)
+    verb = "holds" if len(pipes) == 1 else "hold"
+    headline = f"{flows} {verb} records back: the target cannot be reached, and Pipes tries again without end"
+    return [Notice(Severity.PROBLEM, headline, pipes[0][1].last_error)]
+
+
+def _failed(flow: str, pipe: PipeTally) -> Notice:
+    times = "once" if pipe.failed == 1 else f"{pipe.failed:,} times"
+    if pipe.last_success_ms > pipe.last_failure_ms:
+        return Notice(Severity.WARNING, f"{flow} failed {times} lately, and delivers again", pipe.last_error)
+    return Notice(Severity.PROBLEM, f"{flow} failed {times} lately", pipe.last_error)
 
 
 def _of_feed(feed: FeedStatus) -> list[Notice]:

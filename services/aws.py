@@ -86,14 +86,14 @@ class Aws:
     """The clients of one account and region. boto3 clients are safe to share between threads."""
 
     def __init__(self, access: AwsAccess) -> None:
-        session = _session(access)
+        made = session(access)
         endpoint = access.endpoint_url or None
         self.region = access.region
-        self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint, config=_CONFIG)
-        self.streams: DynamoDBStreamsClient = session.client("dynamodbstreams", endpoint_url=endpoint, config=_CONFIG)
-        self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint, config=_CONFIG)
-        self.logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint, config=_CONFIG)
-        self.pipes: EventBridgePipesClient = session.client("pipes", endpoint_url=endpoint, config=_CONFIG)
+        self.dynamodb: DynamoDBClient = made.client("dynamodb", endpoint_url=endpoint, config=_CONFIG)
+        self.streams: DynamoDBStreamsClient = made.client("dynamodbstreams", endpoint_url=endpoint, config=_CONFIG)
+        self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=_CONFIG)
+        self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=_CONFIG)
+        self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=_CONFIG)
         self.endpoint = self.dynamodb.meta.endpoint_url
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Aws:
             client.close()
 
 
-def _session(access: AwsAccess) -> boto3.Session:
+def session(access: AwsAccess) -> boto3.Session:
     """A session that uses exactly what `access` says; with keys given, no profile of the caller's shell counts."""
     if access.access_key_id:
         # A profile named in the environment must exist even when it is not used; this keeps it out.

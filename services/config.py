@@ -42,7 +42,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("MOMENTO_API_KEY", "Momento API key, v2 or v1", secret=True, credential=True),
     Setting("MOMENTO_ENDPOINT", "endpoint of a v2 key, such as cell-4-us-west-2-1.prod.a.momentohq.com"),
     Setting("MOMENTO_API_ENDPOINT", "base URL of Momento's HTTP API, such as https://api.cache.<endpoint>"),
-    Setting("AWS_REGION", "region of the stack, such as us-west-2; AWS_DEFAULT_REGION and the profile's count too"),
+    Setting(
+        "AWS_REGION",
+        "region of the stack, such as us-west-2; AWS_DEFAULT_REGION and a profile's count too",
+    ),
     Setting("AWS_ACCESS_KEY_ID", "AWS access key", credential=True),
     Setting("AWS_SECRET_ACCESS_KEY", "its secret", secret=True, credential=True),
     Setting("AWS_SESSION_TOKEN", "for temporary credentials only", secret=True, credential=True),
@@ -136,14 +139,13 @@ def _missing_of_aws(
     key, secret = settings["AWS_ACCESS_KEY_ID"], settings["AWS_SECRET_ACCESS_KEY"]
     region = settings["AWS_REGION"] or environment.get("AWS_DEFAULT_REGION", "").strip()
     missing: list[str] = []
-    if bool(key) != bool(secret):
-        missing.append("AWS_SECRET_ACCESS_KEY" if key else "AWS_ACCESS_KEY_ID")
-    if region and (key or secret):
-        return missing, region
-    found, chain_region = chain(settings["AWS_PROFILE"])
-    if not key and not secret and not found:
-        missing += ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
-    region = region or chain_region
+    if key or secret:
+        missing += [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not settings[name]]
+    else:
+        found, chain_region = chain(settings["AWS_PROFILE"])
+        region = region or chain_region
+        if not found:
+            missing += ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     if not region:
         missing.append("AWS_REGION")
     return missing, region

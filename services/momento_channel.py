@@ -88,7 +88,7 @@ def failure(error: grpc.RpcError, tried: str, address: MomentoAddress) -> Dashbo
         code, details = error.code() or code, error.details() or ""
     details = details.replace(address.token, "(key)").strip().rstrip(".")
     kind = _KIND_OF_CODE.get(code, ServiceFailed)
-    return kind(f"{tried} at {address.label} failed: {_answer(kind, code, details)}.", _advice(kind, address))
+    return kind(f"{tried} at {address.label} failed: {_answer(kind, code, details, address)}.", _advice(kind, address))
 
 
 def _open(address: MomentoAddress, target: str, more: tuple[tuple[str, int], ...]) -> grpc.Channel:
@@ -97,13 +97,14 @@ def _open(address: MomentoAddress, target: str, more: tuple[tuple[str, int], ...
     return grpc.insecure_channel(target, options=_OPTIONS + more + _NO_PROXY)
 
 
-def _answer(kind: type[DashboardError], code: grpc.StatusCode, details: str) -> str:
+def _answer(kind: type[DashboardError], code: grpc.StatusCode, details: str, address: MomentoAddress) -> str:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return "no answer in time"
     if kind is NotAuthorized:
         return f"the key was refused ({code.name})"
     if kind is Unreachable:
-        return f"nothing answers there ({details[:160]})" if details else "nothing answers there"
+        # Over the network the reason may be a name or a certificate; on this machine there is but one.
+        return f"nothing answers there ({details[:160]})" if details and address.tls else "nothing answers there"
     return f"{details} ({code.name})" if details else code.name
 
 

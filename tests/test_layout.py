@@ -32,7 +32,8 @@ ROOMS = {
     "services": Room(("services", "provision.names"), SCREEN),
     "provision": Room(("provision",), SCREEN),
     "provision.names": Room(()),
-    "provision.__main__": Room(("provision", "services.config", "services.aws"), SCREEN),
+    # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
+    "provision.__main__": Room(("provision", "services"), SCREEN),
     "sandbox": Room(("sandbox", "provision"), SCREEN),
     "bench": Room(("bench", "sandbox", "provision.names"), SCREEN),
 }
@@ -122,7 +123,8 @@ def test_every_room_of_the_design_has_modules() -> None:
         ("services.aws", "if True:\n    import sandbox.state", "sandbox.state"),
         ("services.aws", "from provision import apply", "provision.apply"),
         ("provision.apply", "from services.config import Settings", "services.config.Settings"),
-        ("provision.__main__", "from services.weather import put", "services.weather.put"),
+        ("provision.apply", "from services.config import load", "services.config.load"),
+        ("provision.__main__", "from sandbox.state import read", "sandbox.state.read"),
         ("provision.names", "from . import stack", "provision.stack"),
         ("sandbox.pipes.filters", "from ...services import errors", "services.errors"),
         ("sandbox.server", "from streamlit.web import cli", "streamlit.web.cli"),

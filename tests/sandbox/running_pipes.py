@@ -18,6 +18,7 @@ import boto3
 import uvicorn
 from aiohttp import web
 
+from sandbox.aws.calls import AwsCaller
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.pipes.service import PipesService
@@ -279,19 +280,22 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
-    """A stage on this loop, up for the time of the block."""
+async def stage(wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws) -> AsyncIterator[Stage]:
+    """A stage on this loop, up for the time of the block. `wrap` may change what the service sees of AWS."""
     endpoint = Endpoint()
     await endpoint.up()
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     emulator = Emulator(ACCOUNT, port)
-    service = PipesService(emulator, ACCOUNT)
+    service = PipesService(wrap(emulator), ACCOUNT)
     await service.start()
     config = uvicorn.Config(Gateway(emulator.app, service), lifespan="off", ws="none", log_config=None)
+    config.load()
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve(sockets=[listening]))
+    server.lifespan = config.lifespan_class(config)
+    # Without the main loop of `serve`, which looks every 100 ms only whether it should end.
+    await server.startup(sockets=[listening])
     client = SESSION.client("pipes", endpoint_url=f"http://127.0.0.1:{port}")
     made = Stage(emulator, service, endpoint, client)
     try:
@@ -300,7 +304,7 @@ async def stage() -> AsyncIterator[Stage]:
     finally:
         await service.close()
         client.close()
-        server.should_exit = server.force_exit = True
-        await serving
+        server.force_exit = True
+        await server.shutdown(sockets=[listening])
         await endpoint.down()
         listening.close()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
-from sandbox.pipes import api_destination
-from tests.sandbox.running_pipes import ACCOUNT, REGION, SECRET, Call, Stage, stage, until
+from tests.sandbox.running_pipes import SECRET, Call, Stage, stage, until
 
 TEMPLATE = '{"Location": <$.dynamodb.Keys.Location.S>, "MaxTemp": <$.dynamodb.NewImage.MaxTemp.N>}'
 
@@ -21,11 +18,6 @@ TEMPLATE = '{"Location": <$.dynamodb.Keys.Location.S>, "MaxTemp": <$.dynamodb.Ne
 async def at() -> AsyncIterator[Stage]:
     async with stage() as made:
         yield made
-
-
-def answering(status: int, body: str = "") -> Any:
-    """An endpoint's answer to everything."""
-    return lambda call: web.Response(status=status, text=body)
 
 
 async def test_a_write_becomes_the_request_that_the_pipe_describes(at: Stage) -> None:
@@ -93,53 +85,6 @@ async def test_records_arrive_in_the_order_in_which_they_were_written(at: Stage)
     assert temperatures == list(range(300))
 
 
-async def test_a_refused_record_becomes_a_dead_letter_that_points_to_it(at: Stage) -> None:
-    at.endpoint.answer = answering(500, "broken")
-    await at.create_pipe()
-
-    await at.put("Oslo", MaxTemp=1)
-
-    status = await at.settled(1)
-    assert (status["dead_lettered"], status["failed_attempts"], status["delivered"]) == (1, 1, 0)
-    (record,) = await at.stream_records()
-    (letter,) = await at.dead_letters()
-    info = letter["DDBStreamBatchInfo"]
-    assert list(letter) == ["context", "version", "timestamp", "DDBStreamBatchInfo"]
-    assert letter["context"] == {
-        "partnerResourceArn": f"arn:aws:pipes:{REGION}:{ACCOUNT}:pipe/pipe-{at.id}",
-        "condition": "RetryAttemptsExhausted",
-    }
-    assert info["startSequenceNumber"] == info["endSequenceNumber"] == record["dynamodb"]["SequenceNumber"]
-    assert (info["batchSize"], info["streamArn"]) == (1, at.stream_arn)
-
-
-async def test_a_failure_is_logged_with_request_and_answer_and_without_the_key(at: Stage) -> None:
-    at.endpoint.answer = lambda call: web.Response(
-        status=401,
-        text=f"no such key: {call.headers['Authorization']}",
-        headers={"X-Echo": call.headers["Authorization"]},
-    )
-    await at.create_pipe(template=TEMPLATE)
-
-    await at.put("Oslo", MaxTemp=1)
-
-    records = await at.log_records("ExecutionFailed")
-    assert [record["messageType"] for record in records] == [
-        "ExecutionStarted",
-        "TargetStageEntered",
-        "TargetInvocationFailed",
-        "TargetStageFailed",
-        "ExecutionFailed",
-    ]
-    failed = records[2]
-    assert json.loads(records[0]["payload"])[0]["eventName"] == "INSERT"
-    assert failed["error"]["httpStatusCode"] == 401
-    assert json.loads(failed["awsRequest"])["body"] == '{"Location": "Oslo", "MaxTemp": "1"}'
-    assert json.loads(failed["awsResponse"])["body"] == "no such key: ***"
-    assert SECRET not in json.dumps(records)
-    assert "Authorization" not in json.dumps(records)
-
-
 async def test_at_trace_level_every_step_is_logged_in_order(at: Stage) -> None:
     await at.create_pipe(template=TEMPLATE, level="TRACE")
 
@@ -160,26 +105,6 @@ async def test_at_trace_level_every_step_is_logged_in_order(at: Stage) -> None:
     assert json.loads(records[5]["awsResponse"])["statusCode"] == 204
 
 
-async def test_while_the_endpoint_refuses_connections_the_pipe_holds_and_then_delivers_all(at: Stage) -> None:
-    await at.create_pipe()
-    await at.endpoint.down()
-
-    for number in range(20):
-        await at.put(f"City {number}", MaxTemp=number)
-    await until(lambda: at.status()["internal_errors"] >= 2, "two refused connections")
-
-    holding = at.status()
-    assert holding["holding_since"]
-    assert "cannot be reached" in holding["holding_reason"]
-    await at.endpoint.up()
-    status = await at.settled(20)
-    assert [int(body["dynamodb"]["NewImage"]["MaxTemp"]["N"]) for body in at.endpoint.bodies()] == list(range(20))
-    assert (status["delivered"], status["dead_lettered"], status["failed_attempts"]) == (20, 0, 0)
-    assert status["holding_since"] is None
-    records = await at.log_records("TargetInvocationFailed")
-    assert not [record for record in records if record["messageType"] == "ExecutionFailed"]
-
-
 async def test_a_stopped_pipe_goes_on_where_it_was(at: Stage) -> None:
     name = await at.create_pipe()
     await at.put("before", MaxTemp=0)
@@ -197,100 +122,6 @@ async def test_a_stopped_pipe_goes_on_where_it_was(at: Stage) -> None:
     assert [body["dynamodb"]["Keys"]["Location"]["S"] for body in at.endpoint.bodies()] == [
         "before", "City 0", "City 1", "City 2", "City 3", "City 4",
     ]  # fmt: skip
-
-
-async def test_a_pipe_that_holds_can_be_stopped_and_loses_nothing(at: Stage) -> None:
-    name = await at.create_pipe()
-    await at.endpoint.down()
-    await at.put("Oslo", MaxTemp=1)
-    await until(lambda: at.status()["holding_since"], "the pipe to hold")
-
-    await at.pipes("stop_pipe", Name=name)
-    await at.await_state("STOPPED")
-    assert at.status()["in_flight"] == 0
-    await at.endpoint.up()
-    await at.pipes("start_pipe", Name=name)
-
-    await at.settled(1)
-    assert len(at.endpoint.calls) == 1
-
-
-@pytest.mark.parametrize(
-    ("retries", "status", "attempts"), [(0, 500, 1), (2, 500, 3), (2, 429, 3), (2, 400, 1), (2, 302, 1)]
-)
-async def test_a_record_is_tried_as_often_as_allowed(at: Stage, retries: int, status: int, attempts: int) -> None:
-    at.endpoint.answer = lambda call: web.Response(status=status, headers={"Location": "/elsewhere"})
-    await at.create_pipe(MaximumRetryAttempts=retries)
-
-    await at.put("Oslo", MaxTemp=1)
-
-    await at.settled(1)
-    assert len(at.endpoint.calls) == attempts
-    assert len(await at.dead_letters()) == 1
-
-
-async def test_a_record_that_fails_blocks_the_ones_behind_it_until_it_succeeds(at: Stage) -> None:
-    answers = iter([500, 500, 500])
-    at.endpoint.answer = lambda call: web.Response(status=next(answers, 204))
-    await at.create_pipe(MaximumRetryAttempts=-1)
-
-    await at.put("first", MaxTemp=1)
-    await at.put("second", MaxTemp=2)
-
-    status = await at.settled(2)
-    order = [body["dynamodb"]["Keys"]["Location"]["S"] for body in at.endpoint.bodies()]
-    assert order == ["first"] * 4 + ["second"]
-    assert (status["delivered"], status["failed_attempts"]) == (2, 3)
-
-
-async def test_an_endpoint_that_is_too_slow_is_a_failed_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_destination, "INVOCATION_TIMEOUT_S", 0.2)
-    async with stage() as at:
-        at.endpoint.delay_s = 1
-        await at.create_pipe()
-
-        await at.put("Oslo", MaxTemp=1)
-
-        assert (await at.settled(1))["dead_lettered"] == 1
-        records = await at.log_records("ExecutionFailed")
-    (failed,) = [record for record in records if record["messageType"] == "TargetInvocationFailed"]
-    assert "Timeout calling endpoint" in failed["error"]["message"]
-    assert "httpStatusCode" not in failed["error"]
-
-
-async def test_a_record_that_grows_too_old_becomes_a_dead_letter(at: Stage) -> None:
-    await at.create_pipe(MaximumRecordAgeInSeconds=1)
-    await at.endpoint.down()
-
-    await at.put("Oslo", MaxTemp=1)
-
-    assert (await at.settled(1))["dead_lettered"] == 1
-    (letter,) = await at.dead_letters()
-    assert letter["context"]["condition"] == "RecordAgeExceeded"
-
-
-async def test_a_queue_that_does_not_accept_the_dead_letter_gets_it_when_it_does(at: Stage) -> None:
-    at.endpoint.answer = answering(500)
-    await at.create_pipe()
-    await at.delete_queue()
-
-    await at.put("Oslo", MaxTemp=1)
-    await until(lambda: "dead-letter queue" in at.status()["holding_reason"], "the pipe to hold")
-    assert at.status()["dead_lettered"] == 0
-    await at.create_queue()
-
-    assert (await at.settled(1))["dead_lettered"] == 1
-    assert len(await at.dead_letters()) == 1
-    assert len(at.endpoint.calls) == 1
-
-
-async def test_without_a_queue_a_refused_record_is_dropped_and_counted(at: Stage) -> None:
-    at.endpoint.answer = answering(500)
-    await at.create_pipe(DeadLetterConfig={})
-
-    await at.put("Oslo", MaxTemp=1)
-
-    assert (await at.settled(1))["dropped"] == 1
 
 
 async def test_trim_horizon_begins_with_what_was_there(at: Stage) -> None:
@@ -389,39 +220,6 @@ async def test_basic_authorization_and_what_the_connection_adds(at: Stage) -> No
     assert json.loads(call.body) == {"Location": "Oslo", "MaxTemp": "hidden"}
     logged = json.dumps(await at.log_records("ExecutionSucceeded"))
     assert not [secret for secret in ("bWU6cGFzcw", "hidden", "from the connection") if secret in logged]
-
-
-async def test_a_destination_that_was_deleted_or_cannot_be_authorized_sends_records_to_the_queue(at: Stage) -> None:
-    await at.create_pipe()
-    await at.call("events.DeleteApiDestination", Name=f"main-{at.id}")
-    at.service.notify_events_change()
-
-    await at.put("Oslo", MaxTemp=1)
-
-    assert (await at.settled(1))["dead_lettered"] == 1
-    failed = (await at.log_records("ExecutionFailed"))[-1]
-    assert "does not exist" in failed["error"]["message"]
-
-
-async def test_a_log_group_that_is_missing_stops_nothing(at: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    await at.call("logs.DeleteLogGroup", logGroupName=at.group)
-    await at.create_pipe()
-
-    for number in range(3):
-        await at.put(f"City {number}", MaxTemp=number)
-        await at.settled(number + 1)
-        await asyncio.sleep(0.03)
-
-    assert len([line for line in caplog.messages if "execution logs cannot be written" in line]) == 1
-
-
-async def test_a_disabled_stream_is_read_to_its_end_and_then_named_as_the_reason(at: Stage) -> None:
-    await at.create_pipe()
-    await at.put("last", MaxTemp=1)
-    await at.call("dynamodb.UpdateTable", TableName=at.table, StreamSpecification={"StreamEnabled": False})
-
-    await at.settled(1)
-    await until(lambda: "no open shard" in at.status()["holding_reason"], "the pipe to say why it stands still")
 
 
 async def test_a_write_through_the_gateway_wakes_the_pipe(at: Stage) -> None:

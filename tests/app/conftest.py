@@ -1,0 +1,66 @@
+"""Pages run in this process: each test gets a runtime of its own, and leaves none behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import streamlit as st
+
+from bench.stack import running_sandbox
+from provision.names import QUEUE, TABLE, TABLE_KEY
+from sandbox.state import SandboxState
+from services.runtime import registry
+from tests.conftest import AwsClients
+
+
+@pytest.fixture(autouse=True)
+def fresh_runtime() -> Iterator[None]:
+    """No runtime, connection or cached value of another test; those of this one are closed after it."""
+    yield
+    registry().close()
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture(scope="package")
+def own_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[tuple[SandboxState, str]]:
+    """A sandbox that no test of another room has used, and its folder."""
+    folder = tmp_path_factory.mktemp("own-sandbox")
+    with running_sandbox(folder) as running:
+        yield running.state, str(folder)
+
+
+@pytest.fixture
+def own_target(own_stack: tuple[SandboxState, str], monkeypatch: pytest.MonkeyPatch) -> SandboxState:
+    """That sandbox as this process's target."""
+    state, folder = own_stack
+    monkeypatch.setenv("TARGET", "sandbox")
+    monkeypatch.setenv("SANDBOX_DIR", folder)
+    return state
+
+
+@pytest.fixture
+def own_aws(own_target: SandboxState) -> Iterator[AwsClients]:
+    """Clients of that sandbox."""
+    clients = AwsClients(own_target)
+    yield clients
+    clients.close()
+
+
+@pytest.fixture
+def empty_table(aws: AwsClients, sandbox_target: SandboxState) -> None:
+    """The weather table of the run's sandbox with nothing in it."""
+    dynamodb = aws.client("dynamodb")
+    for item in dynamodb.scan(TableName=TABLE)["Items"]:
+        dynamodb.delete_item(TableName=TABLE, Key={TABLE_KEY: item[TABLE_KEY]})
+
+
+@pytest.fixture
+def queue_url(aws: AwsClients, sandbox_target: SandboxState) -> Iterator[str]:
+    """The dead-letter queue of the run's sandbox, empty before and after."""
+    sqs = aws.client("sqs")
+    url: str = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    yield url
+    sqs.purge_queue(QueueUrl=url)

@@ -1,0 +1,75 @@
+"""The dashboard's pages as AppTest runs them, and what they say. Each run is one run of the whole script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from streamlit.testing.v1 import AppTest
+
+from bench.stack import ROOT
+
+#: Page script -> the title that it shows.
+PAGES = {
+    "overview": "Overview",
+    "weather": "Weather",
+    "lookup": "Lookup",
+    "live_topic": "Live topic",
+    "pipes": "Pipes",
+    "dead_letters": "Dead letters",
+    "sandbox": "Sandbox",
+}
+
+#: Elements whose value is what they say, by the names that AppTest has for their types.
+_WORDS = frozenset(
+    ("title", "header", "subheader", "text", "markdown", "caption", "code", "json")
+    + ("error", "warning", "success", "info")
+)
+
+
+def navigation() -> AppTest:
+    """The dashboard before its first run; a run may wait for a write to arrive."""
+    return AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=30)
+
+
+def open_page(script: str) -> AppTest:
+    """A page of the dashboard after its first run, which went without an exception."""
+    return ran(navigation().switch_page(f"{script}.py"))
+
+
+def ran(screen: Any) -> AppTest:
+    """The screen after a run. Raises AssertionError when the script ended with an exception."""
+    done: AppTest = screen.run()
+    assert [shown.message for shown in done.exception] == []
+    return done
+
+
+def words(part: Any) -> str:
+    """What a part of the screen says, or the whole page without its sidebar: line by line, in its order."""
+    said = []
+    for node in part.main if isinstance(part, AppTest) else part:
+        if node.type == "metric":
+            said.append(f"{node.label}: {node.value}")
+        elif node.type in ("html", "progress"):
+            said.append(node.proto.body if node.type == "html" else node.proto.text)
+        elif node.type in _WORDS:
+            said.append(str(node.value))
+    return "\n".join(said)
+
+
+def metrics(screen: AppTest) -> dict[str, str]:
+    """Label -> value of every metric."""
+    return {metric.label: metric.value for metric in screen.metric}
+
+
+def table(screen: AppTest, name: str) -> pd.DataFrame:
+    """The rows of the table whose accessible name begins so, every cell as text."""
+    (found,) = [grid for grid in screen.dataframe if grid.proto.alt.startswith(name)]
+    return found.value.astype(str)
+
+
+def type_into(box: Any, text: str) -> Any:
+    """Picks an option of a select box that takes new ones too; AppTest by itself only knows those it has."""
+    if text not in box.options:
+        box.options.append(text)
+    return box.set_value(text)

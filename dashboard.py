@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.errors import NotConfigured
 from services.runtime import registry
+
+logger = logging.getLogger("dashboard")
 
 #: What the first viewer would otherwise wait for (about a second, facts/streamlit.md section 2.4).
 _WARM = ("pandas", "pyarrow", "altair")
@@ -57,7 +60,6 @@ def _warm_up() -> None:
     """Starts the runtime and imports what pages need; then keeps all of it out of every later garbage collection."""
     for module in _WARM:
         importlib.import_module(module)
-    # A configuration that is refused is shown on every page; the app must be up to do so.
     with suppress(NotConfigured):
         registry().current().connect_when_ready()
     gc.collect()
@@ -67,8 +69,11 @@ def _warm_up() -> None:
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Owns the runtime: the sandbox child, the topic subscription and every connection."""
-    with suppress(NotConfigured):
+    try:
         registry().current()
+    except NotConfigured as error:
+        # Said on every page as well; the app stays up to say it.
+        logger.error("%s", error)
     warming = asyncio.create_task(asyncio.to_thread(_warm_up))
     try:
         yield

@@ -29,8 +29,7 @@ def _state(runtime: Runtime) -> None:
     try:
         pipeline = runtime.pipeline()
     except SandboxNotRunning as error:
-        st.badge("Sandbox: starting" if runtime.sandbox.starting else "Sandbox: not running", color="red")
-        st.text(error.what)
+        _no_sandbox(runtime, error)
         return
     _aws(pipeline)
     _momento(pipeline)
@@ -41,6 +40,15 @@ def _state(runtime: Runtime) -> None:
         st.text(f"AWS\n{pipeline.aws_endpoint}")
         st.text(f"Momento gRPC\n{pipeline.momento_address.label}")
         st.text(f"Momento HTTP\n{pipeline.momento_address.http_endpoint}")
+
+
+def _no_sandbox(runtime: Runtime, error: SandboxNotRunning) -> None:
+    if runtime.sandbox.starting:
+        st.badge("Sandbox: starting", icon=":material/hourglass:", color="orange")
+        return
+    st.badge("Sandbox: not running", icon=":material/error:", color="red")
+    st.text(error.what)
+    st.button("Start it again", on_click=runtime.start)
 
 
 def _aws(pipeline: Pipeline) -> None:

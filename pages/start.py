@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from components.boxes import error_box
 from services.errors import SandboxNotRunning
 from services.runtime import Runtime
 
@@ -19,7 +18,8 @@ def show(runtime: Runtime, error: SandboxNotRunning) -> None:
         _progress(runtime)
         return
     st.title("The sandbox is not running")
-    error_box(error)
+    st.text(error.what)
+    st.text(error.advice)
     st.button("Start the sandbox", type="primary", on_click=runtime.start)
 
 

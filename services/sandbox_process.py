@@ -108,7 +108,7 @@ class SandboxProcess:
 
     @property
     def log_path(self) -> Path:
-        """Where a child started here writes what it has to say."""
+        """Where a child started here writes what it complains of."""
         return folder() / "sandbox.log"
 
     def ensure(self) -> None:
@@ -123,7 +123,7 @@ class SandboxProcess:
                     [sys.executable, "-m", "sandbox", "--until-stdin-closes"],
                     cwd=_PROJECT,
                     stdin=subprocess.PIPE,
-                    stdout=log,
+                    stdout=subprocess.DEVNULL,
                     stderr=log,
                     # A Ctrl-C in the terminal is for the dashboard; it ends the child itself, in order.
                     start_new_session=True,
@@ -149,7 +149,7 @@ class SandboxProcess:
         if self.starting:
             raise SandboxNotRunning("The sandbox is starting.", "It takes a few seconds.")
         why = (known.failure if known else "") or self._last_words()
-        raise SandboxNotRunning(f"The sandbox is not running. {why}".strip(), "Start it again from the sidebar.")
+        raise SandboxNotRunning(f"The sandbox is not running. {why}".strip(), "Start it again here, or by hand.")
 
     def stop(self) -> None:
         """Stops the child if it was started here; a sandbox that somebody else runs is left alone."""
@@ -165,10 +165,13 @@ class SandboxProcess:
                 child.wait()
 
     def _last_words(self) -> str:
-        if self._child is None or self._child.poll() in (None, 0):
+        """How the child ended, and the last thing that it complained of."""
+        code = self._child.poll() if self._child is not None else None
+        if not code:
             return ""
+        ending = f"It was ended by signal {-code}." if code < 0 else f"It ended with exit code {code}."
         try:
             lines = self.log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         except FileNotFoundError:
-            return ""
-        return lines[-1] if lines else ""
+            lines = []
+        return f"{ending} {lines[-1]}" if lines else ending

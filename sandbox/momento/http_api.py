@@ -7,9 +7,9 @@
     GET    /topics/{cache}/{topic}                200 with JSON, once there is a message (long poll)
 
 Statuses follow facts/momento.md section 1. Assumed, because no public material tells: a `ttl_seconds` that is
-missing, 0 or over a day is 400; parameters are judged before the cache is looked up; a message posted as anything
-but octet-stream is text if it is UTF-8; binary values in long-poll answers are base64 under "binary"; and the
-error body is the union of the shapes that Momento's own tools read.
+missing, 0 or over a day is 400; a message posted as anything but octet-stream is text if it is UTF-8; binary
+values in long-poll answers are base64 under "binary"; and the error body is the union of the shapes that
+Momento's own tools read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from sandbox.momento.errors import CacheNotFound, KeyNotFound, MomentoError, Not
 from sandbox.momento.faults import FaultBoard
 from sandbox.momento.http_request import ClientGone, Message, Receive, Request, read_request
 from sandbox.momento.keys import KeyRing
-from sandbox.momento.limits import check_key, check_ttl
 from sandbox.momento.topics import Cursor, Discontinuity, Event, Topics
 
 Send = Callable[[Message], Awaitable[None]]
@@ -101,14 +100,11 @@ class HttpApi:
 
     async def _put_item(self, request: Request) -> Answer:
         key, ttl_ms = request.key(), request.number("ttl_seconds") * 1000
-        check_key(key)
-        check_ttl(ttl_ms)
         self._caches.open(request.names[0]).set(key, request.body, ttl_ms)
         return NO_CONTENT
 
     async def _delete_item(self, request: Request) -> Answer:
         key = request.key()
-        check_key(key)
         self._caches.open(request.names[0]).delete(key)
         return NO_CONTENT
 

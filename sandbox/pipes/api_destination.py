@@ -150,9 +150,9 @@ class ApiDestinations:
                 "Unable to invoke ApiDestination endpoint: Timeout calling endpoint for API Destination: socket closed."
             )
             return Rejected(text, "Timeout", True, request=request)
-        except (aiohttp.ClientConnectionError, OSError) as error:
+        except (aiohttp.ClientConnectionError, OSError):
             text = "Unable to invoke ApiDestination endpoint: API destination endpoint cannot be reached."
-            return Unreachable(f"{text} ({type(error).__name__})", request)
+            return Unreachable(text, request)
         except (aiohttp.ClientError, ValueError) as error:
             text = f"Unable to invoke ApiDestination endpoint: no valid HTTP exchange ({type(error).__name__})."
             return Rejected(text, "InvalidExchange", True, request=request)

@@ -70,7 +70,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "Stop, start, and the starting position",
         "LATEST is fixed while the pipe is created, also when it is created stopped. A stopped pipe goes on at "
-        "its cursor. A request cut off by a stop (after 80 ms) is sent again after the start.",
+        "its cursor. A request cut off by a stop (after 80 ms) is sent again after the start. A LATEST position lost "
+        "before the first record (stopped for 15 min) is found again by time, to within the second.",
         "At least once is promised; nothing may be skipped.",
         "facts 7; open point 8",
     ),

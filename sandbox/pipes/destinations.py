@@ -58,8 +58,12 @@ class Destinations:
             self._known[arn] = destination
         return destination
 
+    async def describe(self, arn: str) -> dict[str, Any]:
+        """The API destination itself, whether or not its connection can be used. Raises as `get` does."""
+        return await self._describe("events.DescribeApiDestination", arn, "API destination")
+
     async def _look_up(self, arn: str) -> Destination:
-        found = await self._describe("events.DescribeApiDestination", arn, "API destination")
+        found = await self.describe(arn)
         connection = await self._describe("events.DescribeConnection", found["ConnectionArn"], "Connection")
         parameters = connection.get("AuthParameters") or {}
         added = parameters.get("InvocationHttpParameters") or {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.pipes.arns import parse_arn
+from sandbox.pipes.json_paths import compact
 
 _LEVELS = {"OFF": 0, "ERROR": 1, "INFO": 2, "TRACE": 3}
 
@@ -131,7 +131,7 @@ class Execution:
 
 def serialize(record: dict[str, Any]) -> str:
     """One line of the log, of at most 256 KB: what is too much is cut from the end of the data fields in turn."""
-    line = json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+    line = compact(record)
     if len(line) <= MAXIMUM_RECORD_BYTES // 4 or len(line.encode()) <= MAXIMUM_RECORD_BYTES:
         return line
     cut = dict(record)
@@ -142,11 +142,11 @@ def serialize(record: dict[str, Any]) -> str:
         names.append(name)
         cut["truncatedFields"] = names
         text, cut[name] = cut[name], ""
-        room = MAXIMUM_RECORD_BYTES - len(json.dumps(cut, separators=(",", ":")).encode())
+        room = MAXIMUM_RECORD_BYTES - len(compact(cut).encode())
         if room > 0:
             cut[name] = _fitting(text, room)
             break
-    return json.dumps(cut, separators=(",", ":"), ensure_ascii=False)
+    return compact(cut)
 
 
 def _fitting(text: str, room: int) -> str:
@@ -154,7 +154,7 @@ def _fitting(text: str, room: int) -> str:
     low, high = 0, min(len(text), room)
     while low < high:
         middle = (low + high + 1) // 2
-        if len(json.dumps(text[:middle], ensure_ascii=False).encode()) - 2 <= room:
+        if len(compact(text[:middle]).encode()) - 2 <= room:
             low = middle
         else:
             high = middle - 1

@@ -24,6 +24,9 @@ class Missing(Enum):
 #: What a path yields when nothing is there.
 MISSING: Final = Missing.MISSING
 
+# One encoder for all: json.dumps would make a new one for every call.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 #: Takes an event, returns what the path leads to, or MISSING.
 Getter = Callable[[Any], Any]
 
@@ -82,7 +85,7 @@ def _walk(value: Any, steps: tuple[tuple[str, str], ...]) -> Any:
 
 def compact(value: Any) -> str:
     """JSON without blanks, as AWS writes it. Text outside ASCII stays as it is."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def as_text(value: Any) -> str:

@@ -21,7 +21,7 @@ async def check_references(aws: AwsCaller, destinations: Destinations, plan: Pip
     await _check_stream(aws, plan)
     await _check_dead_letter_queue(aws, plan)
     try:
-        await destinations.get(plan.target_arn)
+        await destinations.describe(plan.target_arn)
     except (DestinationUnusable, AwsCallFailed) as error:
         raise ReferenceBroken(f"{_PREFIX}Cannot access API destination {plan.target_arn}. {error}") from error
 

@@ -114,6 +114,17 @@ async def test_an_idle_stream_keeps_beating_and_a_busy_one_too(client: Subscribe
         assert message.item.value.text == "x"
 
 
+async def test_a_message_does_not_wait_for_the_next_heartbeat(client: Subscriber) -> None:
+    call = client.subscribe()
+    await call.read()
+    beats = 0
+    for _ in range(20):
+        await client.publish("x")
+        while (await asyncio.wait_for(call.read(), 10)).WhichOneof("kind") == "heartbeat":
+            beats += 1
+    assert beats < 10
+
+
 async def test_a_subscriber_that_resumes_gets_what_it_missed(client: Subscriber) -> None:
     # Given a subscriber that saw the first message and left
     await client.publish("a")

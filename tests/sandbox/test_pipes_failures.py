@@ -168,6 +168,9 @@ async def test_a_record_is_tried_as_often_as_allowed(at: Stage, retries: int, st
     await at.settled(1)
     assert len(at.endpoint.calls) == attempts
     assert len(await at.dead_letters()) == 1
+    await asyncio.sleep(0.05)
+    failed = [r for r in await at.log_records("ExecutionFailed") if r["messageType"] == "ExecutionFailed"]
+    assert len({record["executionId"] for record in failed}) == attempts
 
 
 async def test_a_record_that_fails_blocks_the_ones_behind_it_until_it_succeeds(at: Stage) -> None:
@@ -234,7 +237,26 @@ async def test_without_a_queue_a_refused_record_is_dropped_and_counted(at: Stage
     assert (await at.settled(1))["dropped"] == 1
 
 
-async def test_a_destination_that_was_deleted_or_cannot_be_authorized_sends_records_to_the_queue(at: Stage) -> None:
+async def test_a_destination_whose_authorization_is_not_run_sends_records_to_the_queue(at: Stage) -> None:
+    oauth = {
+        "ClientParameters": {"ClientID": "me", "ClientSecret": SECRET},
+        "AuthorizationEndpoint": "http://127.0.0.1/token",
+        "HttpMethod": "POST",
+    }
+    parameters = {"OAuthParameters": oauth}
+    kind = "OAUTH_CLIENT_CREDENTIALS"
+    at.destination_arn = await at.destination("o", "PUT", "/", AuthorizationType=kind, AuthParameters=parameters)
+    await at.create_pipe()
+
+    await at.put("Oslo", MaxTemp=1)
+
+    assert (await at.settled(1))["dead_lettered"] == 1
+    records = await at.log_records("ExecutionFailed")
+    assert "OAUTH_CLIENT_CREDENTIALS is not run" in records[-1]["error"]["message"]
+    assert SECRET not in json.dumps(records)
+
+
+async def test_a_destination_that_was_deleted_sends_records_to_the_queue(at: Stage) -> None:
     await at.create_pipe()
     await at.call("events.DeleteApiDestination", Name=f"main-{at.id}")
     at.service.notify_events_change()
@@ -244,6 +266,38 @@ async def test_a_destination_that_was_deleted_or_cannot_be_authorized_sends_reco
     assert (await at.settled(1))["dead_lettered"] == 1
     failed = (await at.log_records("ExecutionFailed"))[-1]
     assert "does not exist" in failed["error"]["message"]
+
+
+async def test_a_pipe_stopped_in_the_middle_of_a_page_does_not_send_its_beginning_again(at: Stage) -> None:
+    at.endpoint.answer = lambda call: web.Response(status=503 if "key=second" in call.url else 204)
+    await at.pipes("create_pipe", **{**at.settings(MaximumRetryAttempts=-1), "DesiredState": "STOPPED"})
+    name = await at.await_state("STOPPED")
+    for city in ("first", "second", "third"):
+        await at.put(city, MaxTemp=1)
+    await at.pipes("start_pipe", Name=name)
+    await until(lambda: at.status()["holding_since"], "the pipe to hold")
+
+    await at.pipes("stop_pipe", Name=name)
+    await at.await_state("STOPPED")
+    at.endpoint.answer = answering(204)
+    await at.pipes("start_pipe", Name=name)
+
+    assert (await at.settled(3))["delivered"] == 3
+    cities = [json.loads(call.body)["dynamodb"]["Keys"]["Location"]["S"] for call in at.endpoint.calls]
+    assert (cities.count("first"), cities.count("third")) == (1, 1)
+
+
+async def test_a_log_group_that_was_made_anew_is_written_to_again(at: Stage) -> None:
+    await at.create_pipe()
+    await at.put("one", MaxTemp=1)
+    await at.log_records("ExecutionSucceeded")
+
+    await at.call("logs.DeleteLogGroup", logGroupName=at.group)
+    await at.call("logs.CreateLogGroup", logGroupName=at.group)
+    await at.put("two", MaxTemp=2)
+
+    records = await at.log_records("ExecutionSucceeded")
+    assert '"two"' in records[0]["payload"]
 
 
 async def test_a_log_group_that_is_missing_stops_nothing(at: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -53,15 +53,16 @@ def test_an_overwrite_starts_the_time_to_live_anew(cache: Cache, clock: Clock) -
 
 
 def test_a_write_frees_items_that_nobody_reads_any_more(cache: Cache, clock: Clock) -> None:
-    # Given a thousand items that have expired unread
+    # Given a thousand items that have expired unread, behind one that lives on
+    cache.set(b"first", b"v", 60_000)
     for number in range(1_000):
         cache.set(b"dead-%d" % number, b"v", 1_000)
     clock.now += 2
-    # When half as many writes follow
-    for _ in range(500):
+    # When a little more than half as many writes follow
+    for _ in range(510):
         cache.set(b"live", b"v", 60_000)
     # Then their memory is free
-    assert len(cache) <= 2
+    assert len(cache) <= 3
 
 
 def test_the_sweep_leaves_the_living(cache: Cache) -> None:

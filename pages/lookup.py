@@ -23,7 +23,10 @@ _VERDICTS = {
         "warning",
         "Only the table has it: its time to live ran out, it is on its way, or its delivery failed.",
     ),
-    Agreement.ORPHANED: ("error", "Only the cache has it: the delete is on its way, or its delivery failed."),
+    Agreement.ORPHANED: (
+        "error",
+        "Only the cache has it: the delete is on its way, its delivery failed, or it overtook a put that came late.",
+    ),
     Agreement.DIFFERENT: ("error", "They differ: a change is on its way, or its delivery failed."),
 }
 

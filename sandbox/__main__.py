@@ -56,6 +56,8 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{error} `python -m sandbox env` tells how to reach it.", file=sys.stderr)
         return 3
     with lock:
+        # A run that was killed left its state behind, which says "ready"; with the lock held it would be believed.
+        state_file.path().unlink(missing_ok=True)
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(_serve(options))

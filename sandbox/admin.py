@@ -50,6 +50,8 @@ class AdminApi:
         self._host = host
         self._listening = True
         self._connection_key = "right"
+        # Stopping and starting take a moment; the next order waits until the last is carried out.
+        self._one_order = asyncio.Lock()
         self.app = Starlette(
             routes=[
                 Route("/health", self._health),
@@ -96,26 +98,31 @@ class AdminApi:
         return JSONResponse({"done": True})
 
     async def _stop_momento(self, _: Request) -> Response:
-        if self._listening:
-            self._listening = False
-            await self._host.momento.stop_listening()
+        async with self._one_order:
+            if self._listening:
+                self._listening = False
+                await self._host.momento.stop_listening()
         return JSONResponse({"listening": False})
 
     async def _start_momento(self, _: Request) -> Response:
-        if not self._listening:
-            await self._host.momento.start_listening()
-            self._listening = True
+        async with self._one_order:
+            if not self._listening:
+                await self._host.momento.start_listening()
+                self._listening = True
         return JSONResponse({"listening": True})
 
     async def _wrong_key(self, _: Request) -> Response:
-        await asyncio.to_thread(set_connection_key, self._host.state, WRONG_KEY)
-        self._connection_key = "wrong"
+        await self._use_key("wrong", WRONG_KEY)
         return JSONResponse({"connection_key": "wrong"})
 
     async def _right_key(self, _: Request) -> Response:
-        await asyncio.to_thread(set_connection_key, self._host.state, self._host.state.momento_api_key)
-        self._connection_key = "right"
+        await self._use_key("right", self._host.state.momento_api_key)
         return JSONResponse({"connection_key": "right"})
+
+    async def _use_key(self, which: str, api_key: str) -> None:
+        async with self._one_order:
+            await asyncio.to_thread(set_connection_key, self._host.state, api_key)
+            self._connection_key = which
 
     async def _start_traffic(self, request: Request) -> Response:
         return await _answer(request, self._run_traffic)

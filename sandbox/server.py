@@ -111,7 +111,11 @@ class Sandbox:
         return endpoint
 
     async def _start_momento(self) -> str:
-        await self.momento.start()
+        try:
+            await self.momento.start()
+        except RuntimeError as error:
+            # What gRPC raises for a port that is taken; everybody else raises OSError.
+            raise OSError(f"Momento cannot listen: {error}") from error
         self._publish(momento_port=self.momento.grpc_port, momento_http_endpoint=self.momento.http_endpoint)
         return f"{self._host}:{self.momento.grpc_port}"
 

@@ -42,12 +42,13 @@ class TrafficOrder:
 
 
 class TrafficControl:
-    """Starts and stops the replay. Blocks briefly; call it from a thread."""
+    """Starts and stops the replay, one order after the other. Blocks briefly; call it from a thread."""
 
     def __init__(self) -> None:
         self._replay: Replay | None = None
         self._thread: threading.Thread | None = None
         self._order: TrafficOrder | None = None
+        self._lock = threading.Lock()
 
     def start(self, order: TrafficOrder, state: SandboxState) -> None:
         """Ends the replay that runs, if any, and starts another. Raises ValueError for an order that makes no sense."""
@@ -64,13 +65,18 @@ class TrafficControl:
             count=count_for(source.size, order.deletes, order.count),
             deletes=order.deletes,
         )
-        self.stop()
-        self._replay, self._order = replay, order
-        self._thread = threading.Thread(target=replay.run, name="traffic", daemon=True)
-        self._thread.start()
+        with self._lock:
+            self._end()
+            self._replay, self._order = replay, order
+            self._thread = threading.Thread(target=replay.run, name="traffic", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         """Ends the replay after the write in hand."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
         if self._replay is not None:
             self._replay.stop()
         if self._thread is not None:

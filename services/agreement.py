@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
-#: The attributes that the cache-put pipe's template carries over.
-CARRIED = ("Location", "MaxTemp", "MinTemp", "ChancesOfPrecipitation")
+#: The numbers that the cache-put pipe's template carries over, beside Location.
+NUMBERS = ("MaxTemp", "MinTemp", "ChancesOfPrecipitation")
 
 
 class Agreement(Enum):
@@ -34,11 +34,11 @@ def same(item: Mapping[str, str], cached: bytes) -> bool:
     """Whether a cache value carries exactly the item's values. Numbers are compared as numbers: "70" equals 70.0."""
     try:
         value = json.loads(cached)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or value.get("Location", "") != item.get("Location", ""):
         return False
-    return all(_equal(item.get(name, ""), value.get(name, "")) for name in CARRIED)
+    return all(_equal(item.get(name, ""), value.get(name, "")) for name in NUMBERS)
 
 
 def _equal(left: object, right: object) -> bool:

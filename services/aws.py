@@ -14,10 +14,13 @@ from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
+    PartialCredentialsError,
     ProfileNotFound,
     ReadTimeoutError,
+    SSOError,
     TokenRetrievalError,
 )
 
@@ -45,6 +48,15 @@ _CONFIG = BotoConfig(
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=20,
+)
+
+#: What the credential chain raises. None is quoted: a credential process may print anything.
+_NO_CREDENTIALS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    TokenRetrievalError,
+    SSOError,
 )
 
 _REFUSED = frozenset(
@@ -143,7 +155,7 @@ def translated(tried: str) -> Iterator[None]:
         raise Unreachable(
             f"{tried} failed: nothing answers at {endpoint}.", "Check that it is up, and the network."
         ) from error
-    except (NoCredentialsError, TokenRetrievalError) as error:
+    except _NO_CREDENTIALS as error:
         raise NotAuthorized(
             f"{tried} failed: there are no usable AWS credentials.", "Sign in again or set the keys."
         ) from error

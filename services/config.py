@@ -139,7 +139,7 @@ def _missing_of_aws(
     key, secret = settings["AWS_ACCESS_KEY_ID"], settings["AWS_SECRET_ACCESS_KEY"]
     region = settings["AWS_REGION"] or environment.get("AWS_DEFAULT_REGION", "").strip()
     missing: list[str] = []
-    if key or secret:
+    if key or secret or settings["AWS_SESSION_TOKEN"]:
         missing += [name for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY") if not settings[name]]
     else:
         found, chain_region = chain(settings["AWS_PROFILE"])

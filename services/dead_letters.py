@@ -16,6 +16,7 @@ from typing import Any
 
 from provision import names
 from services.aws import Aws, translated
+from services.texts import encodable
 
 #: How long a look may take before SQS shows the messages to others again by itself, in seconds.
 HOLD_S = 30
@@ -77,8 +78,8 @@ class DeadLetterQueue:
     def peek(self, limit: int = 100) -> tuple[DeadLetter, ...]:
         """Up to `limit` messages, oldest first. One look at a time: two would hide messages from each other."""
         url = self._queue_url()
-        expected = self.depth().visible
         with self._lock, translated(f"Looking at queue {names.QUEUE}"):
+            expected = self.depth().visible
             held: dict[str, Any] = {}
             handles: list[str] = []
             try:
@@ -134,18 +135,22 @@ def decode(message: dict[str, Any]) -> DeadLetter:
         context, batch = content["context"], content["DDBStreamBatchInfo"]
         return replace(
             letter,
-            pipe=str(context["partnerResourceArn"]).rpartition("/")[2],
-            condition=str(context.get("condition", "")),
-            failed_at=str(content.get("timestamp", "")),
-            arrived_at=str(batch.get("approximateArrivalOfFirstRecord", "")),
+            pipe=encodable(str(context["partnerResourceArn"])).rpartition("/")[2],
+            condition=_text(context, "condition"),
+            failed_at=_text(content, "timestamp"),
+            arrived_at=_text(batch, "approximateArrivalOfFirstRecord"),
             batch_size=int(batch.get("batchSize", 0)),
-            shard_id=str(batch.get("shardId", "")),
-            first_sequence_number=str(batch.get("startSequenceNumber", "")),
-            last_sequence_number=str(batch.get("endSequenceNumber", "")),
-            stream_arn=str(batch.get("streamArn", "")),
+            shard_id=_text(batch, "shardId"),
+            first_sequence_number=_text(batch, "startSequenceNumber"),
+            last_sequence_number=_text(batch, "endSequenceNumber"),
+            stream_arn=_text(batch, "streamArn"),
         )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
         return replace(letter, problem="Not a dead letter of a DynamoDB pipe; shown as it came.")
+
+
+def _text(content: dict[str, Any], name: str) -> str:
+    return encodable(str(content.get(name, "")))
 
 
 def _moment(milliseconds: object) -> datetime:

@@ -14,6 +14,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from services.texts import encodable
+
+#: The last moment that a datetime can be, in epoch milliseconds.
+_LATEST_MS = 253_402_300_799_999
+
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
@@ -80,21 +85,26 @@ def parse(event_id: str, timestamp_ms: int, message: str) -> LogRecord:
         event_id=event_id,
         time_ms=_time(content.get("timestamp"), timestamp_ms),
         raw=message,
-        pipe=str(content.get("resourceArn") or "").rpartition("/")[2],
-        execution_id=str(content.get("executionId") or ""),
-        message_type=_pascal(str(content.get("messageType") or "")),
-        level=str(content.get("logLevel") or ""),
-        error=str(error.get("message") or ""),
+        pipe=_text(content.get("resourceArn")).rpartition("/")[2],
+        execution_id=_text(content.get("executionId")),
+        message_type=_pascal(_text(content.get("messageType"))),
+        level=_text(content.get("logLevel")),
+        error=_text(error.get("message")),
         status=_status(error.get("httpStatusCode")),
-        payload=str(content.get("payload") or ""),
+        payload=_text(content.get("payload")),
     )
+
+
+def _text(value: object) -> str:
+    return encodable(str(value or ""))
 
 
 def _time(value: object, otherwise: int) -> int:
     try:
-        return int(float(str(value)))
-    except ValueError:
+        moment = int(float(str(value)))
+    except (ValueError, OverflowError):
         return otherwise
+    return moment if 0 <= moment <= _LATEST_MS else otherwise
 
 
 def _status(value: object) -> int | None:
@@ -161,8 +171,9 @@ def _first_change(payload: str) -> tuple[str, str]:
     try:
         content: Any = json.loads(payload)
         first = content[0] if isinstance(content, list) else content
-        return str(first["dynamodb"]["Keys"]["Location"]["S"]), str(first.get("eventName", ""))
-    except (ValueError, LookupError, TypeError, AttributeError):
+        location, event_name = first["dynamodb"]["Keys"]["Location"]["S"], first.get("eventName", "")
+        return encodable(str(location)), encodable(str(event_name))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         # Truncated payloads are no longer JSON, and other tables have other keys.
         return "", ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -70,7 +71,7 @@ class SandboxAdmin:
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(path, error) from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise Unreachable(
                 f"The sandbox's admin port at {self._url} does not answer.", "Is the sandbox still running?"
             ) from error

@@ -116,6 +116,8 @@ class SandboxProcess:
         with self._lock:
             if running() or (self._child and self._child.poll() is None):
                 return
+            if self._child is not None and self._child.stdin is not None:
+                self._child.stdin.close()  # The last one died; its pipe is of no more use.
             folder().mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as log:

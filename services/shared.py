@@ -35,11 +35,13 @@ class Shared(Generic[T]):
         self._reading: Reading[T] | None = None
         self._error: DashboardError | None = None
         self._fresh_until = 0.0
+        self._forgotten = 0
+        self._forgotten_before_read = 0
 
     def get(self) -> Reading[T]:
         """The value, read now or recently. Raises the DashboardError that the last read ended with."""
         with self._lock:
-            if time.monotonic() >= self._fresh_until:
+            if time.monotonic() >= self._fresh_until or self._forgotten != self._forgotten_before_read:
                 self._read()
             if self._error is not None:
                 raise self._error.with_traceback(None)
@@ -47,11 +49,12 @@ class Shared(Generic[T]):
             return self._reading
 
     def forget(self) -> None:
-        """The next `get` reads anew."""
-        with self._lock:
-            self._fresh_until = 0.0
+        """The next `get` reads anew, even if a read is under way. Returns at once."""
+        # Without the lock: whoever has just written must not wait for a read that began before.
+        self._forgotten += 1
 
     def _read(self) -> None:
+        self._forgotten_before_read = self._forgotten
         try:
             self._reading, self._error = Reading(self._fetch(), time.time()), None
         except DashboardError as error:

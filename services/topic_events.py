@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from services.texts import encodable
+
 #: What DynamoDB streams call the three kinds of change.
 EVENT_TYPES = ("INSERT", "MODIFY", "REMOVE")
 
@@ -59,7 +61,7 @@ def parse_event(raw: str | bytes, sequence: int, page: int, received_at: float) 
     event_type, location = content.get("EventType"), content.get("Location")
     high, low, chance = (_number(content.get(name)) for name in ("MaxTemp", "MinTemp", "ChancesOfPrecipitation"))
     known_type = event_type if event_type in EVENT_TYPES else None
-    known_location = _clean(location) if isinstance(location, str) and location else None
+    known_location = encodable(location) if isinstance(location, str) and location else None
     if known_type is None or known_location is None:
         problem = "not a weather event"
     elif known_type != "REMOVE" and (high is None or low is None or chance is None):
@@ -80,11 +82,6 @@ def _object_in(raw: str | bytes) -> tuple[dict[str, Any] | None, str | None]:
     if not isinstance(content, dict):
         return None, "not a JSON object"
     return content, None
-
-
-def _clean(text: str) -> str:
-    """The text without lone surrogates, which JSON can spell and which no screen or wire takes."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _number(value: object) -> float | None:

@@ -26,6 +26,9 @@ TEMPERATURE_LIMIT_F = Decimal(200)
 #: Lifetime of a cache item in seconds; a day is Momento's limit on demand (facts/momento.md, section 7).
 TTL_MIN_S, TTL_MAX_S = 1, 86_400
 
+#: Digits of a refused number that a message quotes.
+_DIGITS_SHOWN = 20
+
 #: The fields of the form, by attribute name, as people read them.
 LABELS = {
     "Location": "Location",
@@ -59,6 +62,8 @@ class WeatherRecord:
 
 def number_text(value: Decimal) -> str:
     """A number as DynamoDB writes it back: no exponent, no trailing zeros."""
+    if value == 0:
+        return "0"  # Zero has a sign and an exponent of its own in Decimal, and neither in DynamoDB.
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -131,12 +136,18 @@ def _number(field: str, value: Any) -> Decimal:
 def _within(field: str, value: Any, low: Decimal | int, high: Decimal | int, unit: str) -> Decimal:
     number = _number(field, value)
     if not low <= number <= high:
+        raise InvalidInput(field, f"{LABELS[field]} is {_short(number)}{unit}.", f"Allowed are {low} to {high}{unit}.")
+    if number != round(number, 2):
         raise InvalidInput(
-            field, f"{LABELS[field]} is {number_text(number)}{unit}.", f"Allowed are {low} to {high}{unit}."
+            field, f"{LABELS[field]} is {_short(number)}{unit}.", "At most two decimal places are allowed."
         )
-    if -number.as_tuple().exponent > 2:  # type: ignore[operator]  # finite, so the exponent is a number
-        raise InvalidInput(field, f"{LABELS[field]} is {number}{unit}.", "At most two decimal places are allowed.")
     return number
+
+
+def _short(number: Decimal) -> str:
+    """A number as people write it, unless that takes very many digits: "1e999999999" is a number, too."""
+    text = number_text(number) if abs(number.adjusted()) < _DIGITS_SHOWN else f"{number:.3E}"
+    return text if len(text) <= _DIGITS_SHOWN else f"{text[:_DIGITS_SHOWN]}…"
 
 
 def _temperature(field: str, value: Any) -> Decimal:

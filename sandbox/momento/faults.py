@@ -29,6 +29,10 @@ class Fault:
         """Raises ValueError when the fault could never fire or would not be an HTTP answer."""
         if self.route not in ROUTES:
             raise ValueError(f"route must be one of {', '.join(ROUTES)}")
+        for name in ("status", "count", "delay_ms"):
+            value = getattr(self, name)
+            if value is not None and type(value) is not int:
+                raise ValueError(f"{name} must be a whole number")
         if self.status is not None and not 200 <= self.status <= 599:
             raise ValueError("status must be an HTTP status from 200 to 599")
         if self.count is not None and self.count < 1:

@@ -57,3 +57,9 @@ def test_the_log_tells_what_was_done_and_is_bounded() -> None:
 def test_a_fault_that_could_never_fire_is_refused(route: str, status: int, count: int | None, delay_ms: int) -> None:
     with pytest.raises(ValueError, match="must"):
         Fault(route, status, count, delay_ms)
+
+
+@pytest.mark.parametrize("wrong", [{"count": 1.5}, {"status": 500.0}, {"count": True}, {"delay_ms": "10"}])
+def test_a_fault_takes_whole_numbers_only(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="whole number"):
+        Fault("*", **wrong)  # type: ignore[arg-type]

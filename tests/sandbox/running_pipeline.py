@@ -1,0 +1,125 @@
+"""The services' Pipeline on a running sandbox, and what tests of the whole pipeline ask of it again and again."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from provision import names
+from sandbox.state import SandboxState
+from services import momento_keys, pipe_logs
+from services.attention import Notice, Readings, notices
+from services.config import AwsAccess
+from services.errors import DashboardError
+from services.pipeline import Pipeline
+from services.sandbox_admin import SandboxAdmin
+from services.topic_status import FeedState
+from services.weather import WeatherRecord, check
+from tests.conftest import AwsClients, wait_until
+
+
+def aws_access(state: SandboxState, region: str = "") -> AwsAccess:
+    """How the dashboard reaches the sandbox's AWS."""
+    return AwsAccess(
+        region=region or state.region,
+        access_key_id=state.aws_access_key_id,
+        secret_access_key=state.aws_secret_access_key,
+        endpoint_url=state.aws_endpoint,
+    )
+
+
+def momento_address(state: SandboxState) -> momento_keys.MomentoAddress:
+    """How the dashboard reaches the sandbox's Momento."""
+    return momento_keys.for_sandbox(
+        state.momento_host, state.momento_port, state.momento_http_endpoint, state.momento_api_key
+    )
+
+
+@contextmanager
+def running_pipeline(state: SandboxState) -> Iterator[Pipeline]:
+    """The pipeline's services, connected, with a subscription that is live."""
+    pipeline = Pipeline(aws_access(state), momento_address(state))
+    try:
+        wait_until(lambda: pipeline.feed.status().state is FeedState.LIVE, what="the subscription")
+        yield pipeline
+    finally:
+        pipeline.close()
+
+
+def a_location(word: str = "Town") -> str:
+    """A location that no other test uses."""
+    return f"{word} {uuid.uuid4().hex[:8]}"
+
+
+def a_record(location: str, **changes: Any) -> WeatherRecord:
+    """An allowed record of a location."""
+    fields = {"Location": location, "MaxTemp": 70, "MinTemp": 50, "ChancesOfPrecipitation": 20, "TTL": 600}
+    record, problems = check(fields | changes)
+    assert record is not None, problems
+    return record
+
+
+def readings(pipeline: Pipeline, since_ms: int) -> Readings:
+    """What the pages read for their notices, read anew, with executions since a moment only."""
+    for shared in (
+        pipeline.pipes,
+        pipeline.depth,
+        pipeline.log_records,
+        pipeline.executions,
+        pipeline.cache_latency_ms,
+    ):
+        shared.forget()
+    errors: list[DashboardError] = []
+    try:
+        pipeline.cache_latency_ms.get()
+    except DashboardError as error:
+        errors.append(error)
+    return Readings(
+        pipeline.pipes.get().value,
+        pipe_logs.tally(pipeline.executions.get().value, since_ms),
+        pipeline.depth.get().value,
+        pipeline.feed.status(),
+        tuple(errors),
+    )
+
+
+def noticed(pipeline: Pipeline, since_ms: int) -> list[Notice]:
+    """What needs attention now, by what happened since a moment."""
+    return notices(readings(pipeline, since_ms))
+
+
+def now_ms() -> int:
+    """The time, as log records have it."""
+    return int(time.time() * 1000)
+
+
+def counts(admin: SandboxAdmin) -> dict[str, dict[str, Any]]:
+    """What the sandbox says of each pipe, by flow."""
+    return {names.FLOW_OF[pipe["name"]]: pipe for pipe in admin.status()["pipes"]}
+
+
+def quiet(admin: SandboxAdmin, reads: dict[str, int]) -> dict[str, dict[str, Any]]:
+    """The pipes' counts once each has read so many records in all and is done with them."""
+
+    def settled() -> dict[str, dict[str, Any]] | None:
+        found = counts(admin)
+        done = all(found[flow]["read"] >= number and not found[flow]["in_flight"] for flow, number in reads.items())
+        return found if done else None
+
+    found: dict[str, dict[str, Any]] = wait_until(settled, 40, "the pipes to be done")
+    return found
+
+
+def drain_queue(aws: AwsClients) -> list[str]:
+    """Takes every message out of the dead-letter queue, and gives their bodies."""
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
+    bodies: list[str] = []
+    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in batch:
+            bodies.append(message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return bodies

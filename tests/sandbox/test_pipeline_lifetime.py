@@ -1,0 +1,116 @@
+"""A sandbox that dies, is started anew, or belongs to somebody else: what the services say and do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench.stack import RunningSandbox, SandboxFailed, running_sandbox
+from provision import names
+from sandbox.state import SandboxState
+from services import sandbox_process
+from services.config import Config, Target
+from services.errors import SandboxNotRunning, Unreachable
+from services.pipeline import Pipeline
+from services.runtime import Runtime
+from services.sandbox_admin import SandboxAdmin
+from services.topic_status import FeedState
+from tests.conftest import wait_until
+from tests.sandbox.running_pipeline import a_record
+
+
+def everything_that_is_asked(pipeline: Pipeline, admin: SandboxAdmin) -> dict[str, Callable[[], object]]:
+    return {
+        "put": lambda: pipeline.put(a_record("Oslo")),
+        "delete": lambda: pipeline.delete("Oslo"),
+        "records": pipeline.table.page,
+        "depth": pipeline.queue.depth,
+        "dead letters": pipeline.queue.peek,
+        "pipes": pipeline.pipes.get,
+        "log records": pipeline.log_records.get,
+        "executions": pipeline.executions.get,
+        "cache": lambda: pipeline.cache.get(names.CACHE, "Oslo"),
+        "cache check": pipeline.cache_latency_ms.get,
+        "admin": admin.status,
+        "faults": lambda: admin.fail_momento(500, 1),
+    }
+
+
+@contextmanager
+def doomed_sandbox(folder: Path) -> Iterator[RunningSandbox]:
+    """A sandbox of one's own that does not live to its end."""
+    with pytest.raises(SandboxFailed, match="exit code -9"), running_sandbox(folder) as running:
+        yield running
+
+
+def kill(running: RunningSandbox) -> None:
+    os.kill(running.process.pid, signal.SIGKILL)
+    running.process.wait(10)
+
+
+def assert_all_is_unreachable(pipeline: Pipeline, admin: SandboxAdmin, secret: str) -> None:
+    for what, ask in everything_that_is_asked(pipeline, admin).items():
+        with pytest.raises(Unreachable) as caught:
+            ask()
+        assert caught.value.advice, what
+        assert secret not in str(caught.value)
+    lookup = pipeline.lookups.look_up("Oslo")
+    assert isinstance(lookup.cache_error, Unreachable)
+    assert isinstance(lookup.table_error, Unreachable)
+    assert lookup.agreement is None
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
+    """What a dashboard would have, with a sandbox folder of its own."""
+    monkeypatch.setenv("SANDBOX_DIR", str(tmp_path))
+    runtime = Runtime(Config(Target.SANDBOX))
+    yield runtime
+    runtime.close()
+
+
+def test_a_sandbox_that_is_killed_is_told_as_unreachable_everywhere_and_can_be_started_anew(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    with doomed_sandbox(tmp_path) as running:
+        runtime.start()
+        pipeline, admin = runtime.pipeline(), runtime.admin()
+        assert runtime.pipeline() is pipeline
+        assert pipeline.put(a_record("Oslo")).complete
+        kill(running)
+
+        assert_all_is_unreachable(pipeline, admin, running.state.momento_api_key)
+        with pytest.raises(SandboxNotRunning) as gone:
+            runtime.pipeline()
+        assert gone.value.advice
+
+    runtime.start()
+    with pytest.raises(SandboxNotRunning, match="starting"):
+        runtime.pipeline()
+    runtime.connect_when_ready()
+    anew = runtime.pipeline()
+    assert anew is not pipeline
+    assert anew.table.get("Oslo").item is None, "its contents went with the old one"
+    wait_until(lambda: anew.feed.status().state is FeedState.LIVE, what="the new subscription")
+    assert anew.put(a_record("Oslo")).complete
+
+    runtime.close()
+    with pytest.raises(SandboxNotRunning):
+        runtime.pipeline()
+    assert json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))["ready"] is False
+
+
+def test_a_sandbox_that_somebody_else_runs_is_left_running(runtime: Runtime, sandbox_target: SandboxState) -> None:
+    runtime.start()
+    assert runtime.pipeline().access.endpoint_url == sandbox_target.aws_endpoint
+
+    runtime.close()
+
+    assert sandbox_process.running()
+    assert SandboxAdmin(sandbox_target.admin_url).status()["instance"] == sandbox_target.instance

@@ -1,0 +1,113 @@
+"""The charts: a spec without data, drawn with the newest rows and never with more than a browser takes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
+from streamlit.testing.v1 import AppTest
+
+from components import charts
+
+
+def draw_temperatures(count: int) -> None:
+    from datetime import UTC
+
+    import pandas as pd
+
+    from components import charts
+
+    rows = pd.DataFrame(
+        {
+            "time": charts.moments([float(number) for number in range(count)], UTC),
+            "location": ["Oslo"] * count,
+            "max_temp": [float(number) for number in range(count)],
+            "min_temp": [0.0] * count,
+            "event_type": ["INSERT"] * count,
+        }
+    )
+    charts.temperatures(rows, key="chart")
+
+
+def draw_rates(count: int) -> None:
+    from datetime import UTC
+
+    from components import charts
+    from services.topic_buffer import SecondCount
+
+    counts = [SecondCount(second=number, insert=1, modify=2, remove=0, other=4) for number in range(count)]
+    charts.events_per_second(counts, UTC, key="chart")
+
+
+def drawn(script: Any, count: int) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The spec and the rows of the chart that reach the browser."""
+    done = AppTest.from_function(script, args=(count,), default_timeout=30).run()
+    assert not done.exception
+    chart: Any
+    (chart,) = done.get("vega_lite_chart")
+    proto = chart.proto
+    data = proto.data.data or proto.datasets[0].data.data
+    return json.loads(proto.spec), convert_arrow_bytes_to_pandas_df(data)
+
+
+def keys(part: Any) -> set[str]:
+    """Every key of a JSON value, at any depth."""
+    if isinstance(part, dict):
+        return set(part) | {key for value in part.values() for key in keys(value)}
+    return {key for value in part for key in keys(value)} if isinstance(part, list) else set()
+
+
+@pytest.mark.parametrize("script", [draw_temperatures, draw_rates])
+def test_a_spec_holds_no_data_so_that_it_is_the_same_at_every_draw(script: Any) -> None:
+    spec, _ = drawn(script, 3)
+    again, _ = drawn(script, 5)
+
+    assert not {"data", "datasets", "values"} & keys(spec)
+    assert spec == again
+
+
+@pytest.mark.parametrize("script", [draw_temperatures, draw_rates])
+def test_a_chart_is_drawn_with_the_newest_points_only_when_there_are_more_than_it_may_have(script: Any) -> None:
+    _, rows = drawn(script, charts.MAX_POINTS + 5)
+
+    assert len(rows) == charts.MAX_POINTS
+    newest: Any = rows.iloc[-1, 0]
+    assert newest.timestamp() == charts.MAX_POINTS + 4
+
+
+@pytest.mark.parametrize("script", [draw_temperatures, draw_rates])
+def test_a_chart_of_nothing_is_drawn(script: Any) -> None:
+    _, rows = drawn(script, 0)
+
+    assert len(rows) == 0
+
+
+def test_types_of_event_that_did_not_come_in_a_second_have_no_bar() -> None:
+    _, rows = drawn(draw_rates, 2)
+
+    assert list(zip(rows["type"], rows["events"], strict=True)) == [("INSERT", 1), ("MODIFY", 2), ("other", 4)] * 2
+
+
+def test_every_field_that_a_chart_asks_for_is_among_its_rows() -> None:
+    for script in (draw_temperatures, draw_rates):
+        spec, rows = drawn(script, 1)
+
+        fields = {part["field"] for part in _dicts(spec) if isinstance(part.get("field"), str)}
+        assert fields
+        assert fields <= set(rows.columns)
+
+
+def _dicts(part: Any) -> list[dict[str, Any]]:
+    if isinstance(part, dict):
+        return [part, *(found for value in part.values() for found in _dicts(value))]
+    return [found for value in part for found in _dicts(value)] if isinstance(part, list) else []
+
+
+def test_moments_are_in_the_viewers_zone() -> None:
+    (moment,) = charts.moments([0.0], ZoneInfo("Asia/Tokyo"))
+
+    assert moment.isoformat() == "1970-01-01T09:00:00+09:00"

@@ -1,0 +1,163 @@
+"""Dead letters as AWS writes them, and as anybody may send them to the queue."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.dead_letters import DeadLetter, Depth, decode
+
+#: Real (facts/aws-pipes.md, section 2).
+DYNAMODB = {
+    "context": {
+        "partnerResourceArn": "arn:aws:pipes:eu-west-2:123456789123:pipe/dev-application-pipe",
+        "condition": "RetryAttemptsExhausted",
+    },
+    "version": "1.0",
+    "timestamp": "2024-03-08T00:00:00Z",
+    "DDBStreamBatchInfo": {
+        "shardId": "shardId-00000001234567891234-aaa1abcd",
+        "startSequenceNumber": "1234567800000000001234567899",
+        "endSequenceNumber": "1234567800000000001234567891",
+        "approximateArrivalOfFirstRecord": "2024-03-08T00:00:00Z",
+        "approximateArrivalOfLastRecord": "2024-03-08T00:00:00Z",
+        "batchSize": 1,
+        "streamArn": "arn:aws:dynamodb:eu-west-2:123456789123:table/dev-application-domain/stream/2023-01-01T00:00:00Z",
+    },
+}
+#: Real, same section: a pipe from Kinesis.
+KINESIS = (
+    '{"context":{"partnerResourceArn":"arn:aws:pipes:us-east-1:1:pipe/k","condition":"RetryAttemptsExhausted"},'
+    '"version":"1.0","timestamp":"2023-06-19T15:03:51.498Z","KinesisBatchInfo":{"shardId":"shardId-000000000000",'
+    '"startSequenceNumber":"1","endSequenceNumber":"1","batchSize":1,"streamArn":"arn:aws:kinesis:us-east-1:1:s"}}'
+)
+#: The shape of a Lambda event source mapping, which has `requestContext` instead of `context`.
+LAMBDA = json.dumps(
+    {
+        "requestContext": {"requestId": "r", "functionArn": "arn:aws:lambda:f", "condition": "RetryAttemptsExhausted"},
+        "responseContext": {"statusCode": 200},
+        "version": "1.0",
+        "timestamp": "2024-03-08T00:00:00.000Z",
+        "DDBStreamBatchInfo": DYNAMODB["DDBStreamBatchInfo"],
+    }
+)
+
+
+def message(body: str) -> dict[str, Any]:
+    """As ReceiveMessage gives it."""
+    return {
+        "MessageId": "m-1",
+        "ReceiptHandle": "handle",
+        "Body": body,
+        "Attributes": {"SentTimestamp": "1709856000123", "ApproximateReceiveCount": "3"},
+    }
+
+
+def changed(**changes: Any) -> str:
+    return json.dumps(DYNAMODB | changes)
+
+
+def batch(**changes: Any) -> str:
+    return changed(DDBStreamBatchInfo=DYNAMODB["DDBStreamBatchInfo"] | changes)  # type: ignore[operator]
+
+
+def test_a_real_dead_letter_of_a_dynamodb_pipe_is_read() -> None:
+    body = json.dumps(DYNAMODB)
+
+    assert decode(message(body)) == DeadLetter(
+        message_id="m-1",
+        body=body,
+        sent_at=datetime(2024, 3, 8, 0, 0, 0, 123000, UTC),
+        receive_count=3,
+        pipe="dev-application-pipe",
+        condition="RetryAttemptsExhausted",
+        failed_at="2024-03-08T00:00:00Z",
+        arrived_at="2024-03-08T00:00:00Z",
+        batch_size=1,
+        shard_id="shardId-00000001234567891234-aaa1abcd",
+        first_sequence_number="1234567800000000001234567899",
+        last_sequence_number="1234567800000000001234567891",
+        stream_arn="arn:aws:dynamodb:eu-west-2:123456789123:table/dev-application-domain/stream/2023-01-01T00:00:00Z",
+    )
+
+
+@pytest.mark.parametrize("condition", ["RecordAgeExceeded", "RecordAgeExpired", "SomethingNew"])
+def test_any_condition_is_taken(condition: str) -> None:
+    context = {"partnerResourceArn": "arn:aws:pipes:us-west-2:1:pipe/p", "condition": condition}
+
+    letter = decode(message(changed(context=context)))
+
+    assert (letter.pipe, letter.condition, letter.problem) == ("p", condition, "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        KINESIS,
+        LAMBDA,
+        "a plain text",
+        "",
+        "\x00\x01\ufffd",
+        "null",
+        "[]",
+        "7",
+        "{}",
+        "[" * 100_000,
+        changed(context=None),
+        changed(context=[]),
+        changed(DDBStreamBatchInfo="gone"),
+        batch(batchSize="many"),
+        batch(batchSize=float("inf")),
+        batch(batchSize=float("nan")),
+        batch(batchSize=None),
+    ],
+)
+def test_a_foreign_body_is_kept_as_it_came_with_its_problem(body: str) -> None:
+    letter = decode(message(body))
+
+    assert letter.body == body
+    assert letter.problem
+    assert (letter.pipe, letter.condition, letter.shard_id, letter.batch_size) == ("", "", "", None)
+    assert letter.receive_count == 3
+
+
+def test_lone_surrogates_do_not_get_to_a_screen_that_cannot_take_them() -> None:
+    letter = decode(
+        message(changed(timestamp="\ud800", context={"partnerResourceArn": "x/\udfff", "condition": "\ud800"}))
+    )
+
+    for text in (letter.pipe, letter.condition, letter.failed_at):
+        assert text.encode("utf-8").decode("utf-8") == text
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=6)
+infos = st.dictionaries(st.sampled_from(["shardId", "batchSize", "streamArn", "startSequenceNumber"]), values)
+
+
+@given(
+    st.text()
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            "context": values | st.dictionaries(st.sampled_from(["partnerResourceArn", "condition"]), values),
+            "timestamp": values,
+            "DDBStreamBatchInfo": values | infos,
+        },
+    ).map(json.dumps)
+)
+def test_no_body_whatever_raises(body: str) -> None:
+    assert decode(message(body)).body == body
+
+
+def test_a_message_without_its_attributes_is_taken() -> None:
+    assert decode({"MessageId": "m", "Body": "x"}).receive_count == 0
+
+
+def test_the_depth_is_the_sum_of_all_messages() -> None:
+    assert Depth(1, 2, 3).total == 6

@@ -1,0 +1,166 @@
+"""One read for all who ask."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from services.errors import Unreachable
+from services.shared import Reading, Shared
+
+
+class Fetch:
+    """Counts its calls and gives 1, 2, 3 ...; or raises `error`."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.error: Exception | None = None
+
+    def __call__(self) -> int:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        return self.calls
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves the clock that `Shared` looks at."""
+    now = [1000.0]
+    monkeypatch.setattr("services.shared.time.monotonic", lambda: now[0])
+
+    def advance(seconds: float) -> None:
+        now[0] += seconds
+
+    return advance
+
+
+def test_a_value_is_read_once_within_its_lifetime(clock: Callable[[float], None]) -> None:
+    fetch = Fetch()
+    shared = Shared(fetch, 2.0)
+
+    first = shared.get()
+    clock(1.9)
+
+    assert shared.get() is first
+    assert fetch.calls == 1
+
+
+def test_a_value_is_read_anew_when_its_lifetime_is_over(clock: Callable[[float], None]) -> None:
+    shared = Shared(Fetch(), 2.0)
+    shared.get()
+    clock(2.0)
+
+    assert shared.get().value == 2
+
+
+def test_a_forgotten_value_is_read_anew() -> None:
+    shared = Shared(Fetch(), 1000.0)
+    shared.get()
+    shared.forget()
+
+    assert shared.get().value == 2
+
+
+def test_a_failure_is_kept_as_long_as_a_value(clock: Callable[[float], None]) -> None:
+    fetch = Fetch()
+    fetch.error = Unreachable("Nothing answers.")
+    shared = Shared(fetch, 2.0)
+
+    for _ in range(3):
+        with pytest.raises(Unreachable, match="Nothing answers"):
+            shared.get()
+    assert fetch.calls == 1
+
+    fetch.error = None
+    clock(2.0)
+    assert shared.get().value == 2
+
+
+def test_a_failure_takes_the_place_of_an_old_value(clock: Callable[[float], None]) -> None:
+    fetch = Fetch()
+    shared = Shared(fetch, 2.0)
+    shared.get()
+    clock(2.0)
+    fetch.error = Unreachable("Gone.")
+
+    with pytest.raises(Unreachable):
+        shared.get()
+
+
+def test_a_failure_that_is_told_often_does_not_grow() -> None:
+    fetch = Fetch()
+    fetch.error = Unreachable("Nothing answers.")
+    shared = Shared(fetch, 1000.0)
+
+    def depth() -> int:
+        with pytest.raises(Unreachable) as caught:
+            shared.get()
+        frames, traceback = 0, caught.value.__traceback__
+        while traceback is not None:
+            frames, traceback = frames + 1, traceback.tb_next
+        return frames
+
+    depth()
+    second = depth()
+    assert depth() == second
+
+
+def test_an_error_that_is_no_answer_of_a_service_is_not_kept() -> None:
+    fetch = Fetch()
+    fetch.error = ZeroDivisionError()
+    shared = Shared(fetch, 1000.0)
+    with pytest.raises(ZeroDivisionError):
+        shared.get()
+    fetch.error = None
+
+    assert shared.get().value == 2
+
+
+def test_twenty_viewers_make_one_read() -> None:
+    viewers = 20
+    entered, release = threading.Event(), threading.Event()
+    calls: list[None] = []
+
+    def slow() -> str:
+        calls.append(None)
+        entered.set()
+        assert release.wait(20)
+        return "value"
+
+    shared = Shared(slow, 1000.0)
+    with ThreadPoolExecutor(viewers) as pool:
+        asked = [pool.submit(shared.get) for _ in range(viewers)]
+        assert entered.wait(20)
+        release.set()
+        readings: list[Reading[str]] = [answer.result(20) for answer in asked]
+
+    assert len(calls) == 1
+    assert all(reading is readings[0] for reading in readings)
+
+
+def test_forgetting_does_not_wait_for_a_read_under_way_and_that_read_does_not_count() -> None:
+    entered, release = threading.Event(), threading.Event()
+    values = iter(["from before", "from after"])
+
+    def slow() -> str:
+        value = next(values)
+        entered.set()
+        assert release.wait(20)
+        return value
+
+    shared = Shared(slow, 1000.0)
+    with ThreadPoolExecutor(2) as pool:
+        early = pool.submit(shared.get)
+        assert entered.wait(20)
+        forgotten = pool.submit(shared.forget)
+        try:
+            forgotten.result(5)
+        finally:
+            release.set()
+        early.result(20)
+
+    assert shared.get().value == "from after"

@@ -73,7 +73,7 @@ def _spec(chart: Any) -> dict[str, Any]:
 
 def temperatures(rows: pd.DataFrame, *, key: str) -> None:
     """Maximum and minimum by location over time. Columns: time, location, max_temp, min_temp, event_type."""
-    st.vega_lite_chart(rows, _temperature_spec(), key=key, width="stretch", alt="Temperatures by location over time")
+    _draw(rows, _temperature_spec(), key, "Temperatures by location over time")
 
 
 def events_per_second(counts: Sequence[SecondCount], where: tzinfo, *, key: str) -> None:
@@ -86,7 +86,12 @@ def events_per_second(counts: Sequence[SecondCount], where: tzinfo, *, key: str)
     ]
     frame = pd.DataFrame(rows, columns=["second", "type", "events"])
     frame["second"] = moments([second for second, _, _ in rows], where)
-    st.vega_lite_chart(frame, _rate_spec(), key=key, width="stretch", alt="Events per second by type")
+    _draw(frame, _rate_spec(), key, "Events per second by type")
+
+
+def _draw(rows: pd.DataFrame, spec: dict[str, Any], key: str, alt_text: str) -> None:
+    """The last MAX_POINTS rows: those of the newest events."""
+    st.vega_lite_chart(rows.tail(MAX_POINTS), spec, key=key, width="stretch", alt=alt_text)
 
 
 def moments(epochs: Sequence[float], where: tzinfo) -> pd.Series:

@@ -54,7 +54,7 @@ def milliseconds(value: float | None) -> str:
         return "–"
     if value < 10:
         return f"{value:.1f} ms"
-    return f"{value:.0f} ms" if value < 10_000 else f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value < 1_000 else f"{value / 1000:.1f} s"
 
 
 def number(value: float) -> str:

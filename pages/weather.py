@@ -117,6 +117,9 @@ def _delete_form(locations: list[str]) -> None:
 
 @st.dialog("Delete this record?", on_dismiss=_cancel_delete)
 def _delete_dialog(location: str) -> None:
+    if "weather_to_delete" not in state:
+        # A click in a dialog runs the dialog alone again; only a run of the whole page closes it and writes.
+        st.rerun()
     st.text(location)
     st.write("The table loses the record, and the pipes then remove it from the cache and tell the topic.")
     with st.container(horizontal=True):

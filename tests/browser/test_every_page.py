@@ -1,0 +1,86 @@
+"""Every page, on a screen and on a phone, light and dark: it fits, says what it is, and nothing goes wrong."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from provision.names import QUEUE, TABLE
+from sandbox.state import SandboxState
+from tests.app.wire import dead_letter, item, publish
+from tests.browser.viewer import PAGES, expect_no_failure, open_page
+from tests.conftest import AwsClients
+
+#: What each page shows once it is complete.
+CONTENT = {
+    "": "[role=img]",
+    "weather": "[data-testid=stDataFrame]",
+    "lookup": "[data-testid=stMetric]",
+    "live-topic": "[data-testid=stVegaLiteChart] svg",
+    "pipes": "[data-testid=stDataFrame]",
+    "dead-letters": "[data-testid=stDataFrame]",
+    "sandbox": "[data-testid=stDataFrame]",
+}
+
+#: Width of what is inside of the page, and of the page itself.
+_WIDTHS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
+    .map(part => [part.scrollWidth, part.clientWidth])"""
+#: What the theme paints the page with.
+BACKGROUNDS: dict[Literal["light", "dark"], str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(11, 18, 32)"}
+
+
+@pytest.fixture(scope="module")
+def something_to_show(sandbox_stack: SandboxState, aws: AwsClients) -> None:
+    """A record, events, and dead letters with long words in them."""
+    town = f"Llanfairpwll{'gwyngyll' * 12}"
+    aws.client("dynamodb").put_item(TableName=TABLE, Item=item(town))
+    publish(sandbox_stack, "x" * 3000)
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    for body in (dead_letter("weather-stats-demo-cache-put-pipe"), "x" * 3000):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+
+
+@pytest.mark.usefixtures("something_to_show")
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_fits_a_screen_and_a_phone_in_light_and_in_dark(
+    page: Page, dashboard_url: str, console_errors: list[str], path: str
+) -> None:
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="light")
+        open_page(page, dashboard_url, path)
+        expect(page.locator(CONTENT[path]).first).to_be_visible()
+        for scheme, background in BACKGROUNDS.items():
+            page.emulate_media(color_scheme=scheme)
+            expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
+            expect(page.get_by_role("heading", level=1)).to_have_count(1)
+            for inside, outside in page.evaluate(_WIDTHS):
+                assert inside <= outside, f"{inside - outside} px too wide at {width} px, {scheme}"
+    expect_no_failure(page, console_errors)
+
+
+def test_answers_carry_the_security_headers(page: Page, dashboard_url: str) -> None:
+    for path in ("", "weather", "_stcore/health"):
+        answer = page.request.get(f"{dashboard_url}/{path}")
+
+        headers = answer.headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe-eval" not in policy.replace("wasm-unsafe-eval", "")
+        assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_script_that_is_not_ours_does_not_run(page: Page, dashboard_url: str, console_errors: list[str]) -> None:
+    open_page(page, dashboard_url, "")
+
+    page.evaluate("() => document.body.append(Object.assign(document.createElement('script'), {text: 'planted = 1'}))")
+
+    assert page.evaluate("() => typeof planted") == "undefined"
+    assert any("Content Security Policy" in error for error in console_errors)

@@ -1,0 +1,63 @@
+"""What a viewer sees of a pipeline in trouble, while they look at it, and when it is over."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from provision.names import QUEUE, TABLE
+from sandbox.state import SandboxState
+from services.sandbox_admin import SandboxAdmin
+from tests.app.wire import item
+from tests.browser.viewer import cell, expect_no_failure, main, open_page
+from tests.conftest import AwsClients
+
+#: How long a page may take to say so: its own refresh, and a subscription's back-off before it tries again (ms).
+PATIENCE_MS = 40_000
+
+
+@pytest.fixture
+def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
+    """The admin port of the run's sandbox; no fault is on and the queue is empty afterwards."""
+    admin = SandboxAdmin(sandbox_stack.admin_url)
+    yield admin
+    admin.clear_faults()
+    admin.start_momento()
+    sqs = aws.client("sqs")
+    sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"])
+
+
+def test_a_stopped_momento_is_said_and_so_is_its_return(
+    page: Page, dashboard_url: str, admin: SandboxAdmin, console_errors: list[str]
+) -> None:
+    open_page(page, dashboard_url, "")
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_text("Topic: live")).to_be_visible(timeout=PATIENCE_MS)
+
+    admin.stop_momento()
+    expect(main(page).get_by_text("The topic subscription is reconnecting")).to_be_visible(timeout=PATIENCE_MS)
+    expect(sidebar.get_by_text("Momento: not usable")).to_be_visible(timeout=PATIENCE_MS)
+    expect(main(page).get_by_text("Dead letters", exact=True)).to_be_visible()
+
+    admin.start_momento()
+    expect(sidebar.get_by_text("Topic: live")).to_be_visible(timeout=PATIENCE_MS)
+    expect(sidebar.get_by_text("Momento: connected")).to_be_visible(timeout=PATIENCE_MS)
+    expect(main(page).get_by_text("The topic subscription is reconnecting")).to_have_count(0)
+    expect_no_failure(page, console_errors)
+
+
+def test_a_record_that_momento_answers_500_to_becomes_a_dead_letter_on_the_page(
+    page: Page, dashboard_url: str, admin: SandboxAdmin, aws: AwsClients, console_errors: list[str]
+) -> None:
+    open_page(page, dashboard_url, "dead-letters")
+
+    admin.fail_momento(500, None)
+    aws.client("dynamodb").put_item(TableName=TABLE, Item=item(f"Town {uuid.uuid4().hex[:8]}"))
+
+    expect(cell(page, "RetryAttemptsExhausted").first).to_have_count(1, timeout=PATIENCE_MS)
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 52})
+    expect(main(page).get_by_text("Sequence numbers:")).to_be_visible()
+    expect_no_failure(page, console_errors)

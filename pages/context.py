@@ -69,3 +69,8 @@ def recent_counts(feed: TopicFeed) -> tuple[SecondCount, ...]:
     """Events per second of the last RATE_WINDOW_S seconds."""
     since = time.time() - RATE_WINDOW_S
     return tuple(count for count in feed.counts() if count.second > since)
+
+
+def known_locations() -> list[str]:
+    """The locations of the records that the pages show. Raises DashboardError."""
+    return sorted(item.get("Location", "") for item in pipeline().records.get().value.items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Literal
 
 import streamlit as st
 
@@ -39,11 +40,6 @@ def _look_up() -> None:
         state.lookup_result = context.pipeline().lookups.look_up(location)
     except (InvalidInput, DashboardError) as error:
         state.lookup_error = error
-
-
-def _locations() -> list[str]:
-    items = context.pipeline().records.get().value.items
-    return sorted(item.get("Location", "") for item in items)
 
 
 def _cache_side(result: Lookup) -> None:
@@ -93,7 +89,7 @@ def _table_side(result: Lookup) -> None:
         st.json(result.table.item)
 
 
-def _colour(good: bool) -> str:
+def _colour(good: bool) -> Literal["green", "orange"]:
     return "green" if good else "orange"
 
 
@@ -118,7 +114,7 @@ def _tally(tally: Tally) -> None:
 st.title("Lookup")
 known: list[str] = []
 with guarded():
-    known = _locations()
+    known = context.known_locations()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     st.selectbox(
         "Location",
@@ -127,7 +123,6 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         key="lookup_location",
         placeholder="Choose or type a location",
         accept_new_options=True,
-        on_change=_look_up,
     )
     st.button("Look up", type="primary", icon=":material/search:", on_click=_look_up)
 if "lookup_error" in state:

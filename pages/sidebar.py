@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from components import formats
@@ -11,7 +13,7 @@ from services.pipeline import Pipeline
 from services.runtime import Runtime
 from services.topic_status import FeedState
 
-_FEED_COLOURS = {FeedState.LIVE: "green", FeedState.CONNECTING: "orange", FeedState.RECONNECTING: "red"}
+_FEED_COLOURS: dict[FeedState, Literal["green", "orange"]] = {FeedState.LIVE: "green", FeedState.CONNECTING: "orange"}
 
 
 def show(runtime: Runtime) -> None:
@@ -58,7 +60,7 @@ def _aws(pipeline: Pipeline) -> None:
         st.badge(f"AWS {pipeline.access.region}: not answering", icon=":material/error:", color="red")
         return
     running = sum(pipe.running for pipe in pipes)
-    colour = "green" if running == len(pipes) else "red"
+    colour: Literal["green", "red"] = "green" if running == len(pipes) else "red"
     st.badge(f"AWS {pipeline.access.region}: connected", icon=":material/check:", color="green")
     st.badge(f"Pipes: {running} of {len(pipes)} running", icon=":material/valve:", color=colour)
 

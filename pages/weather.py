@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -153,8 +154,14 @@ def _what_happened() -> None:
         st.write("Save or delete a record, and each step of its way appears here with its time.")
 
 
-def _table(items: tuple[dict[str, str], ...], more: bool) -> None:
-    st.subheader("Records in the table")
+@st.fragment(run_every=3)
+def _table() -> None:
+    with guarded():
+        page = context.pipeline().records.get().value
+        _records(page.items, page.more)
+
+
+def _records(items: tuple[dict[str, str], ...], more: bool) -> None:
     if not items:
         st.write("There are none yet.")
         return
@@ -183,13 +190,14 @@ st.title("Weather")
 entry, outcome = st.columns(2, gap="large")
 with outcome:
     _what_happened()
-page = None
-with guarded():
-    page = context.pipeline().records.get().value
+known: list[str] = []
+with suppress(DashboardError):
+    # What is wrong with the table is said once, where its records would be.
+    known = context.known_locations()
 with entry:
     _entry_form()
-    _delete_form(sorted(item.get("Location", "") for item in page.items) if page else [])
-if page is not None:
-    _table(page.items, page.more)
+    _delete_form(known)
+st.subheader("Records in the table")
+_table()
 if "weather_to_delete" in state:
     _delete_dialog(state.weather_to_delete)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,12 @@ class SandboxState:
     parts: tuple[Part, ...] = ()
     aws_endpoint: str = ""
     aws_access_key_id: str = ""
-    aws_secret_access_key: str = ""
+    aws_secret_access_key: str = field(default="", repr=False)
     momento_host: str = ""
     momento_port: int = 0
     momento_http_endpoint: str = ""
-    momento_api_key: str = ""
-    momento_v1_api_key: str = ""
+    momento_api_key: str = field(default="", repr=False)
+    momento_v1_api_key: str = field(default="", repr=False)
     admin_url: str = ""
 
 

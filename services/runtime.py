@@ -49,8 +49,10 @@ class Runtime:
     def pipeline(self) -> Pipeline:
         """The connected pipeline; a sandbox that was started anew is connected to anew.
 
-        Raises SandboxNotRunning while there is none.
+        Raises SandboxNotRunning while there is none, and once this is closed.
         """
+        if self._closed.is_set():
+            raise SandboxNotRunning("The dashboard is ending.", "Start it again.")
         if self.config.aws is not None:
             with self._lock:
                 if self._pipeline is None:
@@ -95,7 +97,9 @@ class Runtime:
 def _keep_loopback_off_proxies() -> None:
     """boto3 takes a proxy from the environment; the sandbox is on this machine, where no proxy leads."""
     for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(part for part in (os.environ.get(name, ""), "127.0.0.1") if part)
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        if "127.0.0.1" not in hosts:
+            os.environ[name] = ",".join([*hosts, "127.0.0.1"])
 
 
 def read_environment() -> Mapping[str, str]:

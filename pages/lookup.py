@@ -124,7 +124,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         placeholder="Choose or type a location",
         accept_new_options=True,
     )
-    st.button("Look up", type="primary", icon=":material/search:", on_click=_look_up)
+    st.button("Look up", type="primary", icon=":material/search:", key="lookup_go", on_click=_look_up)
 if "lookup_error" in state:
     error_box(state.lookup_error)
 result: Lookup | None = state.get("lookup_result")

@@ -13,7 +13,10 @@ from services.pipeline import Pipeline
 from services.runtime import Runtime
 from services.topic_status import FeedState
 
-_FEED_COLOURS: dict[FeedState, Literal["green", "orange"]] = {FeedState.LIVE: "green", FeedState.CONNECTING: "orange"}
+_FEED_COLOURS: dict[FeedState, Literal["green", "orange", "red"]] = {
+    FeedState.LIVE: "green",
+    FeedState.CONNECTING: "orange",
+}
 
 
 def show(runtime: Runtime) -> None:

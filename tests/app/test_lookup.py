@@ -20,7 +20,8 @@ pytestmark = pytest.mark.usefixtures("empty_table")
 
 def look_up(location: str) -> AppTest:
     page = open_page("lookup")
-    return ran(type_into(page.selectbox(key="lookup_location"), location))
+    type_into(page.selectbox(key="lookup_location"), location)
+    return ran(page.button(key="lookup_go").click())
 
 
 def write_through(aws: AwsClients, client: MomentoCache, location: str, **changed: str) -> None:

@@ -17,7 +17,7 @@ from playwright.sync_api import Dialog, Page, Request, expect
 from provision.names import CACHE_PUT, QUEUE, TABLE, log_group, pipe
 from sandbox.state import SandboxState
 from tests.app.wire import dead_letter, publish
-from tests.browser.viewer import badge, cell, enter, expect_no_failure, go_to, main, open_page, pick
+from tests.browser.viewer import badge, cell, enter, expect_no_failure, go_to, look_up, main, open_page, pick
 from tests.conftest import AwsClients
 
 ELSEWHERE = "elsewhere.invalid"
@@ -109,7 +109,7 @@ def test_hostile_text_is_text_on_every_page(page: Page, dashboard_url: str, cons
     expect(dialog).to_have_count(0)
 
     go_to(page, "Lookup")
-    pick(page, "Location", TOWN)
+    look_up(page, TOWN)
     expect(main(page).get_by_text(f"Location: {TOWN}")).to_be_visible()
     expect(badge(page, "HIT")).to_be_visible()
     expect_nothing_planted(page)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from provision.names import TABLE
 from tests.app.wire import item
-from tests.browser.viewer import badge, cell, enter, expect_no_failure, go_to, main, open_page, pick
+from tests.browser.viewer import badge, cell, enter, expect_no_failure, go_to, look_up, main, open_page, pick
 from tests.conftest import AwsClients
 
 
@@ -34,7 +34,7 @@ def test_a_record_is_entered_seen_as_event_hit_deleted_and_missed(
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
 
     go_to(page, "Lookup")
-    pick(page, "Location", town)
+    look_up(page, town)
     expect(badge(page, "HIT")).to_be_visible()
     expect(main(page).get_by_text("The cache and the table agree.")).to_be_visible()
 
@@ -49,7 +49,7 @@ def test_a_record_is_entered_seen_as_event_hit_deleted_and_missed(
     expect(dialog).to_have_count(0)
 
     go_to(page, "Lookup")
-    pick(page, "Location", town)
+    look_up(page, town)
     expect(badge(page, "MISS")).to_be_visible()
     expect(badge(page, "NOT FOUND")).to_be_visible()
     expect_no_failure(page, console_errors)

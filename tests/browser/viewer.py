@@ -57,6 +57,12 @@ def pick(page: Page, label: str, text: str) -> None:
     page.get_by_role("option").filter(has_text=text).first.click()
 
 
+def look_up(page: Page, location: str) -> None:
+    """Names a location on the page Lookup and asks for it."""
+    pick(page, "Location", location)
+    page.get_by_role("button", name="Look up").click()
+
+
 def enter(page: Page, location: str, high: str, low: str, chance: str, ttl: str) -> None:
     """Fills the form of the page Weather and sends it."""
     page.get_by_role("textbox", name="Location").fill(location)

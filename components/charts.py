@@ -90,7 +90,10 @@ def events_per_second(counts: Sequence[SecondCount], where: tzinfo, *, key: str)
 
 
 def _draw(rows: pd.DataFrame, spec: dict[str, Any], key: str, alt_text: str) -> None:
-    """The last MAX_POINTS rows: those of the newest events."""
+    """The last MAX_POINTS rows, those of the newest events; without any, words, as an empty chart has odd axes."""
+    if rows.empty:
+        st.text("Nothing to draw yet.")
+        return
     st.vega_lite_chart(rows.tail(MAX_POINTS), spec, key=key, width="stretch", alt=alt_text)
 
 

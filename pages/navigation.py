@@ -37,6 +37,8 @@ if runtime.target is Target.SANDBOX:
 page = st.navigation(pages)
 
 sidebar.show(runtime)
+# Again above the page, because a phone hides the sidebar.
+sidebar.target_badge(runtime)
 try:
     runtime.pipeline()
 except SandboxNotRunning as error:

@@ -101,20 +101,26 @@ def _live() -> None:
 
 
 def _numbers(pipeline: Pipeline, readings: Readings) -> None:
+    known = readings.tallies is not None
     tallies = (readings.tallies or {}).values()
     tally = pipeline.lookups.tally()
     last = max((pipe.last_success_ms for pipe in tallies), default=0)
     depth = readings.depth
     with st.container(horizontal=True):
-        st.metric("Delivered lately", formats.number(sum(pipe.succeeded for pipe in tallies)), border=True)
-        st.metric("Failed lately", formats.number(sum(pipe.failed for pipe in tallies)), border=True)
-        st.metric("Last delivery", formats.ago(time.time() - last / 1000) if last else "none lately", border=True)
+        st.metric("Delivered lately", _count(known, sum(pipe.succeeded for pipe in tallies)), border=True)
+        st.metric("Failed lately", _count(known, sum(pipe.failed for pipe in tallies)), border=True)
+        never = "none lately" if known else "–"
+        st.metric("Last delivery", formats.ago(time.time() - last / 1000) if last else never, border=True)
         st.metric("Dead letters", "–" if depth is None else formats.number(depth.total), border=True)
         st.metric(
             "Cache hits", formats.number(tally.hits), border=True, help="Lookups of this dashboard since it started"
         )
         st.metric("Cache misses", formats.number(tally.misses), border=True)
         st.metric("DynamoDB reads", formats.number(tally.table_reads), border=True)
+
+
+def _count(known: bool, number: int) -> str:
+    return formats.number(number) if known else "–"
 
 
 st.title("Overview")

@@ -22,11 +22,16 @@ _FEED_COLOURS: dict[FeedState, Literal["green", "orange", "red"]] = {
 def show(runtime: Runtime) -> None:
     """Draws it, and keeps it fresh."""
     with st.sidebar:
-        if runtime.target is Target.SANDBOX:
-            st.badge("Target: sandbox", icon=":material/science:", color="violet")
-        else:
-            st.badge("Target: AWS", icon=":material/cloud:", color="orange")
+        target_badge(runtime)
         _state(runtime)
+
+
+def target_badge(runtime: Runtime) -> None:
+    """Which of the two targets this is."""
+    if runtime.target is Target.SANDBOX:
+        st.badge("Target: sandbox", icon=":material/science:", color="violet")
+    else:
+        st.badge("Target: AWS", icon=":material/cloud:", color="orange")
 
 
 @st.fragment(run_every=3)

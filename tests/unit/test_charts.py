@@ -80,10 +80,11 @@ def test_a_chart_is_drawn_with_the_newest_points_only_when_there_are_more_than_i
 
 
 @pytest.mark.parametrize("script", [draw_temperatures, draw_rates])
-def test_a_chart_of_nothing_is_drawn(script: Any) -> None:
-    _, rows = drawn(script, 0)
-
-    assert len(rows) == 0
+def test_nothing_to_draw_is_said_in_words(script: Any) -> None:
+    done = AppTest.from_function(script, args=(0,), default_timeout=30).run()
+    assert not done.exception
+    assert not done.get("vega_lite_chart")
+    assert [text.value for text in done.text] == ["Nothing to draw yet."]
 
 
 def test_types_of_event_that_did_not_come_in_a_second_have_no_bar() -> None:

@@ -8,10 +8,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import propagation, replay, startup
+from bench import propagation, replay, startup, sustained
 from bench.machine import machine_line
 
-MEASUREMENTS = {"startup": startup.measure, "propagation": propagation.measure, "replay": replay.measure}
+MEASUREMENTS = {
+    "startup": startup.measure,
+    "propagation": propagation.measure,
+    "replay": replay.measure,
+    "sustained": sustained.measure,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -89,6 +89,7 @@ class Rejected:
     status: int | None = None
     request: Request | None = None
     response: Response | None = None
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
+from sandbox.pipes.stream_records import sequence_of
+
 
 class Cursor:
     """The place, and what was taken beyond it. Records may be done with in another order than they were taken in.
@@ -53,8 +55,3 @@ class Cursor:
         while self._taken and self._taken[0] in self._done:
             self.sequence = self._taken.popleft()
             self._done.remove(self.sequence)
-
-
-def sequence_of(record: dict[str, Any]) -> str:
-    """The sequence number of a stream record."""
-    return str(record["dynamodb"]["SequenceNumber"])

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from sandbox.aws.calls import AwsCaller
 from sandbox.pipes.api_destination import ApiDestinations
+from sandbox.pipes.backoff import PollingBackOff
 from sandbox.pipes.counters import Counters
 from sandbox.pipes.delivery import Delivery
 from sandbox.pipes.destinations import Destinations
+from sandbox.pipes.execution_log import ExecutionLog
+from sandbox.pipes.executions import PipeExecutions
+from sandbox.pipes.giving_up import GivingUp
+from sandbox.pipes.journey import PipeParts
 from sandbox.pipes.log_writer import LogWriter
+from sandbox.pipes.metrics import PipeMetrics
 from sandbox.pipes.plan import PipePlan
 from sandbox.pipes.references import check_references
 from sandbox.pipes.runner import PipeRunner
+from sandbox.pipes.shard_window import ShardWindows
 from sandbox.pipes.wakeup import Bell
 
 
@@ -23,6 +30,8 @@ class Runtime:
         self._aws = aws
         self._targets = ApiDestinations(self.destinations)
         self._logs = LogWriter(aws)
+        self._windows = ShardWindows(aws, self.bell)
+        self.metrics = PipeMetrics()
 
     async def open(self) -> None:
         """Open the HTTP client."""
@@ -36,7 +45,7 @@ class Runtime:
     def new_runner(self) -> tuple[PipeRunner, Counters]:
         """The runner of a new pipe, and its counters."""
         counters = Counters()
-        return PipeRunner(self._aws, self.bell, counters), counters
+        return PipeRunner(self._aws, self.bell, self._windows, counters), counters
 
     async def check(self, plan: PipePlan) -> None:
         """Whether what the plan refers to exists. Raises ReferenceBroken."""
@@ -44,4 +53,13 @@ class Runtime:
 
     def start(self, plan: PipePlan, runner: PipeRunner, counters: Counters) -> None:
         """Start a pipe's workers on a plan."""
-        runner.start(plan, Delivery(plan, counters, self._aws, self._targets, self._logs.append))
+        log = ExecutionLog(plan.log, self._logs.append)
+        parts = PipeParts(
+            plan=plan,
+            counters=counters,
+            targets=self._targets,
+            executions=PipeExecutions(plan.pipe.name, plan.target_arn, log, self.metrics),
+            giving_up=GivingUp(plan, counters, self._aws),
+            back_off=PollingBackOff(),
+        )
+        runner.start(plan, Delivery(parts))

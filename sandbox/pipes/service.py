@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from sandbox.aws.calls import AwsCaller
 from sandbox.pipes.control_plane import ControlPlane
 from sandbox.pipes.http_api import HttpApi
+from sandbox.pipes.metrics import Metric
 from sandbox.pipes.runtime import Runtime
 
 
@@ -48,6 +49,10 @@ class PipesService:
         """A connection or an API destination changed: forget what was looked up."""
         self._runtime.destinations.forget()
 
+    def take_metrics(self) -> list[Metric]:
+        """What the pipes measured since the last call, as statistic sets for CloudWatch."""
+        return self._runtime.metrics.take()
+
     def status(self) -> list[dict[str, Any]]:
         """What each pipe has done and is doing: states, counts, lag of the last delivery (ms), and why it holds."""
         return [
@@ -55,7 +60,7 @@ class PipesService:
                 "name": pipe.identity.name,
                 "region": pipe.identity.region,
                 "state": pipe.current_state,
-                "state_reason": pipe.state_reason,
+                "state_reason": pipe.shown_reason,
                 **pipe.counters.as_dict(),
             }
             for pipe in self._control_plane.pipes()

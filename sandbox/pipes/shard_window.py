@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
 from sandbox.aws.calls import AwsCaller, AwsCallFailed
-from sandbox.pipes.cursor import sequence_of
+from sandbox.pipes.stream_records import sequence_of, size_of
 from sandbox.pipes.wakeup import Bell
 
 #: Records that GetRecords is asked for.
@@ -21,6 +22,14 @@ _MAXIMUM_RECORDS = 1000
 _MAXIMUM_BYTES = 16 * 1024 * 1024
 #: An empty look counts for everyone for so long, unless the bell rings. Less than the readers' own slow look.
 _EMPTY_LOOK_S = 0.5
+
+
+@dataclass(frozen=True)
+class WindowPage:
+    """Records, and whether the shard ends behind them."""
+
+    records: list[dict[str, Any]]
+    ended: bool
 
 
 class ShardWindow:
@@ -38,8 +47,8 @@ class ShardWindow:
         self._reading = asyncio.Lock()
         self._empty_look = (-1, 0.0)
 
-    async def after(self, sequence: str) -> tuple[list[dict[str, Any]], bool] | None:
-        """Records behind `sequence`, up to a page, and whether the shard ends behind them.
+    async def after(self, sequence: str) -> WindowPage | None:
+        """The page behind `sequence`.
 
         None when the window cannot tell: the caller then reads for itself, and offers what it read.
         """
@@ -52,7 +61,7 @@ class ShardWindow:
                     return None
                 found = self._behind(sequence)
             ended = self._iterator is None and (not found or found[-1] is self._records[-1])
-            return found, ended
+            return WindowPage(found, ended)
 
     def offer(self, records: list[dict[str, Any]], next_iterator: str | None) -> None:
         """Take up a page that a pipe read for itself, when it goes further than the window does."""
@@ -128,8 +137,3 @@ class ShardWindows:
         if window is None:
             window = self._windows[stream_arn, shard_id] = ShardWindow(self._aws, self._bell, region)
         return window
-
-
-def size_of(record: dict[str, Any]) -> int:
-    """Bytes of a record, as the stream counts them."""
-    return int(record["dynamodb"].get("SizeBytes", 0))

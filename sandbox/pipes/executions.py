@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sandbox.pipes.api_destination import Delivered, Outcome, Rejected, Request, Unreachable
 from sandbox.pipes.batches import Batch
 from sandbox.pipes.execution_log import Execution, ExecutionLog
 from sandbox.pipes.metrics import ExecutionReport, PipeMetrics
+from sandbox.pipes.outcomes import Delivered, Outcome, Rejected, Request, Unreachable
 
 #: AWS lets an execution take this long, whatever happens in it.
 EXECUTION_TIMEOUT_S = 300.0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.pipes.api_destination import ApiDestinations, Delivered, Outcome, Rejected, Unreachable
+from sandbox.pipes.api_destination import ApiDestinations
 from sandbox.pipes.backoff import PollingBackOff
 from sandbox.pipes.batches import Batch, InvalidItemFailures, bisected, expired_count, first_failed_item
 from sandbox.pipes.counters import Counters
@@ -15,6 +15,7 @@ from sandbox.pipes.events import event_of
 from sandbox.pipes.executions import PipeExecution, PipeExecutions
 from sandbox.pipes.giving_up import GivingUp
 from sandbox.pipes.json_paths import compact
+from sandbox.pipes.outcomes import Delivered, Outcome, Rejected, Unreachable
 from sandbox.pipes.plan import PipePlan
 from sandbox.pipes.retries import AGE_EXCEEDED, ATTEMPTS_EXHAUSTED, pauses
 

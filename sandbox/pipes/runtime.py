@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.aws.calls import AwsCaller
-from sandbox.pipes.api_destination import ApiDestinations
+from sandbox.pipes.api_destination import ApiDestinations, ConnectionFailures
 from sandbox.pipes.backoff import PollingBackOff
 from sandbox.pipes.counters import Counters
 from sandbox.pipes.delivery import Delivery
@@ -24,11 +24,11 @@ from sandbox.pipes.wakeup import Bell
 class Runtime:
     """The shared parts, and how a pipe's own parts are put together from them."""
 
-    def __init__(self, aws: AwsCaller) -> None:
+    def __init__(self, aws: AwsCaller, connection_failures: ConnectionFailures) -> None:
         self.bell = Bell()
-        self.destinations = Destinations(aws)
+        self._destinations = Destinations(aws)
         self._aws = aws
-        self._targets = ApiDestinations(self.destinations)
+        self._targets = ApiDestinations(self._destinations, connection_failures)
         self._logs = LogWriter(aws)
         self._windows = ShardWindows(aws, self.bell)
         self.metrics = PipeMetrics()
@@ -42,6 +42,10 @@ class Runtime:
         await self._logs.close()
         await self._targets.close()
 
+    def forget_destinations(self) -> None:
+        """A connection or an API destination was changed."""
+        self._targets.forget()
+
     def new_runner(self) -> tuple[PipeRunner, Counters]:
         """The runner of a new pipe, and its counters."""
         counters = Counters()
@@ -49,7 +53,7 @@ class Runtime:
 
     async def check(self, plan: PipePlan) -> None:
         """Whether what the plan refers to exists. Raises ReferenceBroken."""
-        await check_references(self._aws, self.destinations, plan)
+        await check_references(self._aws, self._destinations, plan)
 
     def start(self, plan: PipePlan, runner: PipeRunner, counters: Counters) -> None:
         """Start a pipe's workers on a plan."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from typing import Any
+from zlib import crc32
 
 from sandbox.pipes.batches import MAXIMUM_BATCH_BYTES, Batch
 from sandbox.pipes.counters import Counters
@@ -24,6 +25,11 @@ logger = logging.getLogger(__name__)
 _AHEAD = 400
 #: Pause before a batch is taken up again that broke the runtime itself, in s.
 _AFTER_INTERNAL_ERROR_S = 1.0
+
+
+def lane_of(record: dict[str, Any], lanes: int) -> int:
+    """The number of the lane for a record: the same for all records of one key."""
+    return crc32(compact(record["dynamodb"].get("Keys")).encode()) % lanes
 
 
 class ShardLanes:
@@ -47,8 +53,7 @@ class ShardLanes:
             self._lanes[0].add(records)
             return
         for record in records:
-            key = compact(record["dynamodb"].get("Keys"))
-            self._lanes[hash(key) % len(self._lanes)].add([record])
+            self._lanes[lane_of(record, len(self._lanes))].add([record])
 
     async def room(self) -> None:
         """Wait until more may be read ahead of the cursor."""
@@ -90,6 +95,7 @@ class _Lane:
         self._counters = counters
         self._stopping = stopping
         self._waiting: deque[dict[str, Any]] = deque()
+        self._collected_bytes = 0
         self._more = asyncio.Event()
 
     def add(self, records: list[dict[str, Any]]) -> None:
@@ -109,6 +115,7 @@ class _Lane:
         """The next batch: as much as is there, and for a pipe with a batching window what comes while it lasts."""
         batching = self._delivery.batching
         records: list[dict[str, Any]] = []
+        self._collected_bytes = 0
         deadline_s = 0.0
         while True:
             is_full = self._fill(records)
@@ -124,17 +131,18 @@ class _Lane:
 
     def _fill(self, records: list[dict[str, Any]]) -> bool:
         """Move waiting records that the filters take to `records`. Whether no more fit."""
-        size = sum(size_of(record) for record in records)
-        while self._waiting and len(records) < self._delivery.batching.size:
+        most = self._delivery.batching.size
+        while self._waiting and len(records) < most:
             record = self._waiting[0]
             if not self._delivery.takes(record):
                 self._settled(self._waiting.popleft())
                 continue
-            size += size_of(record)
-            if records and size > MAXIMUM_BATCH_BYTES:
-                return True
+            if most > 1:
+                self._collected_bytes += size_of(record)
+                if records and self._collected_bytes > MAXIMUM_BATCH_BYTES:
+                    return True
             records.append(self._waiting.popleft())
-        return len(records) >= self._delivery.batching.size
+        return len(records) >= most
 
     async def _handle(self, batch: Batch) -> None:
         """See a batch through, again and again should the runtime itself break on it."""

@@ -40,6 +40,7 @@ class ShardWindow:
         self._bell = bell
         self._region = region
         self._records: list[dict[str, Any]] = []
+        self._sizes: list[int] = []
         self._positions: dict[str, int] = {}
         self._first = 0
         self._bytes = 0
@@ -102,21 +103,24 @@ class ShardWindow:
         for record in records:
             self._positions[sequence_of(record)] = self._first + len(self._records)
             self._records.append(record)
-            self._bytes += size_of(record)
-        keep = max(len(records), 1)
-        excess = 0
-        while len(self._records) - excess > keep and (
-            len(self._records) - excess > _MAXIMUM_RECORDS or self._bytes > _MAXIMUM_BYTES
-        ):
-            self._bytes -= size_of(self._records[excess])
+            self._sizes.append(size_of(record))
+        self._bytes += sum(self._sizes[len(self._sizes) - len(records) :])
+        self._drop_oldest(keep=len(records))
+
+    def _drop_oldest(self, keep: int) -> None:
+        """Come back to the bounds, but never below the page that was just read."""
+        left, excess = len(self._records), 0
+        while left > keep and (left > _MAXIMUM_RECORDS or self._bytes > _MAXIMUM_BYTES):
+            self._bytes -= self._sizes[excess]
             del self._positions[sequence_of(self._records[excess])]
-            excess += 1
-        del self._records[:excess]
+            excess, left = excess + 1, left - 1
+        del self._records[:excess], self._sizes[:excess]
         self._first += excess
 
     def _forget(self) -> None:
         self._first += len(self._records)
         self._records.clear()
+        self._sizes.clear()
         self._positions.clear()
         self._bytes = 0
         self._iterator = None

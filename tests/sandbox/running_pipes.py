@@ -127,6 +127,16 @@ class Stage:
         await self.create_queue()
         await self.call("logs.CreateLogGroup", logGroupName=self.group)
         self.destination_arn = await self.destination("main", "PUT", "/cache/*")
+        await self.role("pipe")
+
+    async def role(self, name: str, *actions: str) -> str:
+        """Make a role that may do these actions, or anything when none is named, to everything; its ARN."""
+        role = f"{name}-{self.id}"
+        statement = {"Effect": "Allow", "Action": list(actions) or "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        made = await self.call("iam.CreateRole", RoleName=role, AssumeRolePolicyDocument='{"Version":"2012-10-17"}')
+        await self.call("iam.PutRolePolicy", RoleName=role, PolicyName="p", PolicyDocument=policy)
+        return str(made["Role"]["Arn"])
 
     async def create_queue(self) -> None:
         """Make the dead-letter queue, again if it was deleted."""
@@ -188,7 +198,7 @@ class Stage:
             "Name": f"pipe-{self.id}",
             "Source": self.stream_arn,
             "Target": self.destination_arn,
-            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/pipe",
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/pipe-{self.id}",
             "SourceParameters": source,
             "TargetParameters": target,
             "LogConfiguration": {

@@ -33,7 +33,6 @@ class Delivery:
     async def handle(self, batch: Batch, settled: Settled) -> None:
         """See every record of a batch through. Cancelling it leaves those undone that are not settled."""
         counters = self._pipe.counters
-        counters.backing_off_s = self._pipe.back_off.pause_s
         await self._pipe.back_off.wait()
         unsettled = len(batch.records)
         counters.in_flight += unsettled
@@ -51,4 +50,5 @@ class Delivery:
                 parts[:0] = await Journey(self._pipe, parts.pop(0), settle).see_through()
         finally:
             counters.in_flight -= unsettled
+            counters.backing_off_s = self._pipe.back_off.pause_s
         counters.release(batch.lane)

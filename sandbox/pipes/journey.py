@@ -92,9 +92,11 @@ class Journey:
         count = expired_count(self._batch, lambda created_s: self._pipe.plan.retries.is_too_old(created_s, now_s))
         if not count:
             return True
+        expired, left = self._batch.cut(count)
+        if self._execution is None:
+            self._set_batch(expired)
         self._running().failed(_TOO_OLD)
         self._execution = None
-        expired, left = self._batch.cut(count)
         await self._give_up(expired, AGE_EXCEEDED)
         if not left.records:
             return False

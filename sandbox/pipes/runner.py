@@ -139,6 +139,10 @@ class PipeRunner:
             except AwsCallFailed as error:
                 self._counters.hold(reader.shard_id, f"The stream cannot be read: {error}")
                 await self._pause()
+            except Exception as error:
+                logger.exception("shard %s cannot be read", reader.shard_id)
+                self._counters.hold(reader.shard_id, f"Internal error: {error!r}")
+                await self._pause()
             else:
                 await self._bell.wait(rings, SAFETY_POLL_S)
         return False

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+#: The code of a call that names no operation of the service, whatever the service itself calls it.
+UNKNOWN_OPERATION = "UnknownOperation"
+
 
 class AwsCallFailed(Exception):
     """Raised when an AWS call answers with an error: its `code`, `message` and HTTP `status`."""
@@ -20,11 +23,12 @@ class AwsCallFailed(Exception):
 
 
 class AwsCaller(Protocol):
-    """Calls AWS operations of JSON-protocol services."""
+    """Calls AWS operations: a dict goes in and a dict comes out, whatever the service's own protocol is."""
 
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         """Answer of one operation, named like `sqs.SendMessage` or `dynamodbstreams.GetRecords`.
 
-        The account is the sandbox's own. Raises AwsCallFailed.
+        The account is the sandbox's own. Raises AwsCallFailed, with code UNKNOWN_OPERATION for a service or an
+        operation that does not exist.
         """
         ...

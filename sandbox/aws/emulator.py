@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 from starlette.types import ASGIApp, Message
 
-from sandbox.aws.calls import AwsCallFailed
+from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
+from sandbox.aws.query_protocol import QUERY_SERVICES, answer_of, form_of
 
 #: Service of a call -> (X-Amz-Target prefix, signing name, content type).
 _PROTOCOLS = {
@@ -22,7 +24,11 @@ _PROTOCOLS = {
     "events": ("AWSEvents", "events", "application/x-amz-json-1.1"),
     "logs": ("Logs_20140328", "logs", "application/x-amz-json-1.1"),
     "secretsmanager": ("secretsmanager", "secretsmanager", "application/x-amz-json-1.1"),
+    "cloudwatch": ("GraniteServiceVersion20100801", "monitoring", "application/x-amz-json-1.0"),
+    "tagging": ("ResourceGroupsTaggingAPI_20170126", "tagging", "application/x-amz-json-1.1"),
 }
+#: The message of the emulator for an operation that it does not know; the codes differ from service to service.
+_UNKNOWN = re.compile(r"Unknown (\w+ )?(action|operation)\b|The action \S+ is not valid", re.IGNORECASE)
 
 
 def _environment(account_id: str, region: str, host: str, port: int) -> dict[str, str]:
@@ -56,22 +62,29 @@ class Emulator:
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         """Answer of one operation, named like `sqs.SendMessage`. Raises AwsCallFailed."""
         service, _, action = operation.partition(".")
+        if service in QUERY_SERVICES:
+            return await self._call_query(operation, payload, region)
+        if service not in _PROTOCOLS:
+            raise AwsCallFailed(operation, UNKNOWN_OPERATION, f"The sandbox does not call {service}.", 400)
         target, signing_name, content_type = _PROTOCOLS[service]
         body = json.dumps(payload, separators=(",", ":")).encode()
-        headers = [
-            (b"host", b"127.0.0.1"),
-            (b"content-type", content_type.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"x-amz-target", f"{target}.{action}".encode()),
-            (b"authorization", _authorization(region, signing_name)),
-        ]
+        headers = _headers(region, signing_name, content_type, body)
+        headers.append((b"x-amz-target", f"{target}.{action}".encode()))
         status, answer = await self._request(headers, body)
         parsed: dict[str, Any] = json.loads(answer) if answer else {}
         if status >= 400:
             code = str(parsed.get("__type", "")).rpartition("#")[2] or str(status)
             message = str(parsed.get("message") or parsed.get("Message") or "")
-            raise AwsCallFailed(operation, code, message, status)
+            raise AwsCallFailed(operation, UNKNOWN_OPERATION if _UNKNOWN.match(message) else code, message, status)
         return parsed
+
+    async def _call_query(self, operation: str, payload: dict[str, Any], region: str) -> dict[str, Any]:
+        body = form_of(operation, payload)
+        service = operation.partition(".")[0]
+        status, answer = await self._request(
+            _headers(region, service, "application/x-www-form-urlencoded; charset=utf-8", body), body
+        )
+        return answer_of(operation, status, answer)
 
     async def _request(self, headers: list[tuple[bytes, bytes]], body: bytes) -> tuple[int, bytes]:
         scope = {
@@ -101,6 +114,15 @@ class Emulator:
 
         await self.app(scope, receive, send)
         return status, b"".join(chunks)
+
+
+def _headers(region: str, signing_name: str, content_type: str, body: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"host", b"127.0.0.1"),
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"authorization", _authorization(region, signing_name)),
+    ]
 
 
 def _authorization(region: str, service: str) -> bytes:

@@ -24,7 +24,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "Connection failures",
         "Refused connections, DNS errors and resets before an answer are pipe-internal errors: tried again "
-        "without end (50 ms, doubling, at most 2 s), not counted, until the record is too old.",
+        "without end (50 ms, doubling, at most 2 s), not counted, until the record is too old. "
+        "ConnectionFailures.CUSTOMER switches to the other reading: counted, then a dead letter.",
         "The Pipes troubleshooting page names HTTP connection failures as internal errors.",
         "facts 3, S19 class 1; open point 4",
     ),
@@ -37,33 +38,43 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "Pauses between attempts",
-        "50 ms, doubling, at most 2 s, for counted and uncounted failures alike. Retry-After is not read.",
-        "AWS publishes no schedule; these keep a demonstration quick.",
-        "open point 4",
+        "50 ms, doubling, at most 2 s, for counted and uncounted failures alike. Retry-After (seconds or a "
+        "date) on 429 and 503 is the least pause, up to 30 s.",
+        "AWS publishes no schedule; these keep a demonstration quick. Event buses take the more conservative of both.",
+        "facts 3; open point 4",
+    ),
+    Assumption(
+        "Back-off of polling",
+        "After 50 batches in a row that were given up the pipe waits before each next one: 10 ms, doubling, "
+        "at most 200 ms, until a batch is delivered. A pipe is never disabled.",
+        "AWS backs off gradually and may disable a pipe; it names no numbers.",
+        "facts 3, S19",
     ),
     Assumption(
         "Executions and attempts",
         "Each counted attempt is an execution of its own. While the endpoint cannot be reached one execution "
-        "stays open and every attempt writes TargetInvocationFailed.",
-        "An execution is an event on its way to the target; ExecutionFailed should mean the pipe let go of it.",
-        "facts 1.3",
+        "stays open and every attempt writes TargetInvocationFailed; after 5 minutes it ends with "
+        "ExecutionTimeout and the next one begins.",
+        "An execution is a batch on its way to the target; ExecutionFailed should mean the pipe let go of it.",
+        "facts 1.3, S25",
     ),
     Assumption(
         "Expiry",
-        "A record that is older than MaximumRecordAgeInSeconds, or than 24 h, becomes a dead letter with the "
-        "condition RecordAgeExceeded, without a further attempt.",
+        "Records older than MaximumRecordAgeInSeconds, or than 24 h, become a dead letter with the condition "
+        "RecordAgeExceeded, without a further attempt; the younger rest of their batch goes on. One that was "
+        "never tried gets an execution with ExecutionStarted and ExecutionFailed only.",
         "Lambda's event source mappings use this word.",
         "facts 2; open point 5",
     ),
     Assumption(
-        "A dead-letter queue that refuses",
-        "The message is sent again until the queue accepts it; the shard waits.",
+        "A dead-letter queue or topic that refuses",
+        "The message is sent again until it is accepted; the lane waits, and StateReason says so while the pipe runs.",
         "A record must not be lost; AWS does not say.",
         "facts 8",
     ),
     Assumption(
         "A missing API destination or connection at run time",
-        "A customer error that is not retried. OAuth connections are answered the same way for now.",
+        "A customer error that is not retried.",
         "The troubleshooting page counts missing resources as customer errors.",
         "facts 3, S19",
     ),
@@ -117,8 +128,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "error of an API destination",
         "message in the words of event rules, httpStatusCode when there was an answer, awsService events, "
-        "exceptionType EndpointError, EndpointUnreachable, Timeout, InvalidExchange or DestinationUnusable, "
-        "resourceArn of the destination.",
+        "exceptionType EndpointError, EndpointUnreachable, Timeout, InvalidExchange, AuthorizationFailed, "
+        "InvalidItemFailures, RecordAgeExceeded or DestinationUnusable, resourceArn of the destination.",
         "The keys are those seen for other targets; the values are not known.",
         "facts 1.2, S2, S3, S7; open point 1",
     ),
@@ -145,16 +156,51 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "Batches",
-        "An API destination gets one record at a time whatever BatchSize says; the batching window and "
-        "ParallelizationFactor change nothing yet. Dead letters have batchSize 1.",
-        "API destinations are not in the list of targets that take batches.",
-        "facts 5, S25",
+        "With BatchSize above 1 an API destination gets one request for a batch: the JSON array of the "
+        "transformed records, also for a batch of one; HTTP parameters are read from its first record. With "
+        "BatchSize 1 the single record is unwrapped. Filters come before batching. A batch takes what is "
+        "there and, with a window, what comes in it; it ends at the size, the window or 6 MB of records. "
+        "Where the stream counts no SizeBytes, as the emulator does not, those of the record's JSON count.",
+        "API destinations are not in the list of targets that take batches, yet BatchSize is 100 by default.",
+        "facts 5, S24, S25; open point 8",
+    ),
+    Assumption(
+        "Parallelization",
+        "A record's lane is a hash of its whole key. Up to 400 records, or twice what all lanes take, are "
+        "read ahead of the cursor; a lane that stands still holds up the others of its shard only then.",
+        "Order is promised for the partition key; the record does not say which of its keys that is.",
+        "facts 3, S9",
+    ),
+    Assumption(
+        "Partial failures",
+        "batchItemFailures of any 2xx answer counts, items named by eventID or sequence number; the first of "
+        "them and all behind it are tried again, which counts as an attempt. What cannot be read fails the "
+        "whole batch. AUTOMATIC_BISECT tries the rest by itself, or halves a batch that failed whole, also "
+        "after a status that is not retried; neither counts as an attempt, and each part has all attempts.",
+        "Lambda's event source mappings do so; Pipes names the parameter only.",
+        "facts 3",
     ),
     Assumption(
         "Invocation rate limit",
-        "InvocationRateLimitPerSecond is not enforced yet.",
-        "AWS delays what is too much; the sandbox stays far below 300 a second.",
-        "facts 3, S28",
+        "A bucket of one second's worth per destination, shared by all pipes on it; 300 a second by default. "
+        "The wait is part of TargetStageDuration and no ExecutionThrottled.",
+        "AWS delays what is too much and does not say how it shows.",
+        "facts 3, S27, S28",
+    ),
+    Assumption(
+        "OAuth",
+        "The grant's parameters go as a form, or as the query for GET. A token is dropped 5 s before "
+        "expires_in (an hour when absent), and once per attempt after a 401 or 407. An authorization endpoint "
+        "that refuses is a customer error, one that cannot be reached a connection failure.",
+        "AWS says that tokens are refreshed on 401 and 407.",
+        "facts 3, MODEL events",
+    ),
+    Assumption(
+        "Metrics",
+        "Each execution counts once in Invocations and in the failures, retries included. EventSize is the "
+        "bytes of the batch's records.",
+        "AWS does not say whether retries count.",
+        "facts 6; open point 8",
     ),
     Assumption(
         "Kept connections",
@@ -164,15 +210,18 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     ),
     Assumption(
         "Roles",
-        "RoleArn is kept and not tried: permissions are not simulated yet.",
-        "The embedded emulator runs without authorization.",
-        "facts 7",
+        "Asked of IAM's simulator when the pipe is made, updated or started: stream, SendMessage or Publish, "
+        "InvokeApiDestination. A role that does not exist fails the pipe, one with a path is not checked. "
+        "Nothing is asked while the pipe runs, and who may assume the role is not looked at. The words for "
+        "the destination, topics and missing roles are ours.",
+        "The emulator's simulator is wrong for roles with a path and it runs without authorization.",
+        "facts 7, S44 to S46",
     ),
     Assumption(
         "Words of refusals",
         "Fields against the model: AWS's common '1 validation error detected'. Other refusals of a field: the JSON "
-        "text with ValidationErrorFields. What the sandbox cannot run (other sources, targets, enrichments, SNS "
-        "dead letters) is refused in its own words.",
+        "text with ValidationErrorFields. What the sandbox cannot run (other sources, targets, "
+        "enrichments) is refused in its own words.",
         "Only a few of the real messages are known.",
         "facts 7, S10, S40",
     ),

@@ -1,4 +1,4 @@
-"""Whether the things that a pipe refers to exist, and what the pipe says when they do not."""
+"""Whether the things that a pipe refers to exist and may be used, and what the pipe says when they do not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from sandbox.aws.calls import AwsCaller, AwsCallFailed
 from sandbox.pipes.arns import parse_arn
 from sandbox.pipes.dead_letters import queue_url
 from sandbox.pipes.destinations import Destinations, DestinationUnusable
+from sandbox.pipes.permissions import dead_letter_words, stream_words, what_role_lacks
 from sandbox.pipes.plan import PipePlan
 from sandbox.pipes.source import describe_stream
 
@@ -15,22 +16,27 @@ _PREFIX = "Input parameter is invalid from the request due to : "
 class ReferenceBroken(Exception):
     """Raised when something that a pipe needs is not there. Its text is the pipe's StateReason."""
 
+    def __init__(self, words: str) -> None:
+        super().__init__(_PREFIX + words)
+
 
 async def check_references(aws: AwsCaller, destinations: Destinations, plan: PipePlan) -> None:
-    """Look for stream, dead-letter queue and destination, in this order. Raises ReferenceBroken."""
+    """Look for stream, dead-letter queue or topic, destination, and the role's rights to them, in this order.
+
+    Raises ReferenceBroken.
+    """
     await _check_stream(aws, plan)
-    await _check_dead_letter_queue(aws, plan)
+    await _check_dead_letters(aws, plan)
     try:
         await destinations.describe(plan.target_arn)
     except (DestinationUnusable, AwsCallFailed) as error:
-        raise ReferenceBroken(f"{_PREFIX}Cannot access API destination {plan.target_arn}. {error}") from error
+        raise ReferenceBroken(f"Cannot access API destination {plan.target_arn}. {error}") from error
+    if lacking := await what_role_lacks(aws, plan):
+        raise ReferenceBroken(lacking)
 
 
 async def _check_stream(aws: AwsCaller, plan: PipePlan) -> None:
-    words = (
-        f"{_PREFIX}Cannot access stream {plan.stream_arn}. "
-        "Please ensure the customer role can perform actions on source stream"
-    )
+    words = stream_words(plan.stream_arn)
     try:
         stream = await describe_stream(aws, plan.stream_arn, plan.pipe.region)
     except AwsCallFailed as error:
@@ -39,13 +45,14 @@ async def _check_stream(aws: AwsCaller, plan: PipePlan) -> None:
         raise ReferenceBroken(words)
 
 
-async def _check_dead_letter_queue(aws: AwsCaller, plan: PipePlan) -> None:
+async def _check_dead_letters(aws: AwsCaller, plan: PipePlan) -> None:
     if not plan.dead_letter_arn:
         return
     arn = parse_arn(plan.dead_letter_arn)
     try:
-        await queue_url(aws, arn.resource, arn.region)
+        if arn.service == "sns":
+            await aws.call("sns.GetTopicAttributes", {"TopicArn": plan.dead_letter_arn}, region=arn.region)
+        else:
+            await queue_url(aws, arn.resource, arn.region)
     except AwsCallFailed as error:
-        raise ReferenceBroken(
-            f"{_PREFIX}Error occurred while sending message to SQS queue: {plan.dead_letter_arn}"
-        ) from error
+        raise ReferenceBroken(dead_letter_words(plan.dead_letter_arn)) from error

@@ -21,6 +21,7 @@ from aiohttp import web
 from sandbox.aws.calls import AwsCaller
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
+from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.service import PipesService
 
 REGION = "us-west-2"
@@ -126,6 +127,16 @@ class Stage:
         await self.create_queue()
         await self.call("logs.CreateLogGroup", logGroupName=self.group)
         self.destination_arn = await self.destination("main", "PUT", "/cache/*")
+        await self.role("pipe")
+
+    async def role(self, name: str, *actions: str) -> str:
+        """Make a role that may do these actions, or anything when none is named, to everything; its ARN."""
+        role = f"{name}-{self.id}"
+        statement = {"Effect": "Allow", "Action": list(actions) or "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        made = await self.call("iam.CreateRole", RoleName=role, AssumeRolePolicyDocument='{"Version":"2012-10-17"}')
+        await self.call("iam.PutRolePolicy", RoleName=role, PolicyName="p", PolicyDocument=policy)
+        return str(made["Role"]["Arn"])
 
     async def create_queue(self) -> None:
         """Make the dead-letter queue, again if it was deleted."""
@@ -136,7 +147,7 @@ class Stage:
         """Delete the dead-letter queue."""
         await self.call("sqs.DeleteQueue", QueueUrl=self._queue_url)
 
-    async def destination(self, name: str, method: str, path: str, **connection: Any) -> str:
+    async def destination(self, name: str, method: str, path: str, *, rate: int = 300, **connection: Any) -> str:
         """Make an API destination on the endpoint, with a connection of its own; its ARN."""
         key = {"ApiKeyAuthParameters": {"ApiKeyName": "Authorization", "ApiKeyValue": SECRET}}
         made = await self.call(
@@ -153,6 +164,7 @@ class Stage:
             Name=f"{name}-{self.id}",
             ConnectionArn=made["ConnectionArn"],
             HttpMethod=method,
+            InvocationRateLimitPerSecond=rate,
             InvocationEndpoint=f"http://127.0.0.1:{self.endpoint.port}{path}",
         )
         self.service.notify_events_change()
@@ -186,7 +198,7 @@ class Stage:
             "Name": f"pipe-{self.id}",
             "Source": self.stream_arn,
             "Target": self.destination_arn,
-            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/pipe",
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/pipe-{self.id}",
             "SourceParameters": source,
             "TargetParameters": target,
             "LogConfiguration": {
@@ -280,7 +292,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws) -> AsyncIterator[Stage]:
+async def stage(
+    wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws,
+    connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL,
+) -> AsyncIterator[Stage]:
     """A stage on this loop, up for the time of the block. `wrap` may change what the service sees of AWS."""
     endpoint = Endpoint()
     await endpoint.up()
@@ -288,7 +303,7 @@ async def stage(wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws) -> Asy
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     emulator = Emulator(ACCOUNT, port)
-    service = PipesService(wrap(emulator), ACCOUNT)
+    service = PipesService(wrap(emulator), ACCOUNT, connection_failures)
     await service.start()
     config = uvicorn.Config(Gateway(emulator.app, service), lifespan="off", ws="none", log_config=None)
     config.load()

@@ -81,3 +81,41 @@ async def _check(at: Stage, records: list[dict[str, object]], status: dict[str, 
     assert status["read"] == len(everything)
     assert (status["filtered"], status["delivered"]) == (len(filtered), len(delivered))
     assert (status["dead_lettered"], status["dropped"]) == (len(set(dead)), 0)
+
+
+@given(st.lists(steps, min_size=5, max_size=30))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_in_batches_and_lanes_only_the_bad_records_are_dead_letters(script: list[tuple[str, str]]) -> None:
+    asyncio.run(_play_in_batches(script))
+
+
+async def _play_in_batches(script: list[tuple[str, str]]) -> None:
+    async with stage() as at:
+        at.endpoint.answer = lambda call: web.Response(status=500 if "Bad Ems" in _cities(call) else 200)
+        how = {"BatchSize": 3, "ParallelizationFactor": 3, "OnPartialBatchItemFailure": "AUTOMATIC_BISECT"}
+        await at.create_pipe(pattern=PATTERN, **how)
+        for number, (what, city) in enumerate(script):
+            await _take(at, what, city, number)
+        await _take(at, "up", "", 0)
+        await _take(at, "start", "", 0)
+        records = await at.stream_records()
+        status = await at.settled(len(records))
+
+        wanted = {r["dynamodb"]["SequenceNumber"]: r for r in records if r["eventName"] != "REMOVE"}
+        bad = {sequence for sequence, r in wanted.items() if r["dynamodb"]["Keys"]["Location"]["S"] == "Bad Ems"}
+        batches = [call for call in at.endpoint.calls if "Bad Ems" not in _cities(call)]
+        delivered = [event for call in batches for event in json.loads(call.body)]
+        infos = [letter["DDBStreamBatchInfo"] for letter in await at.dead_letters()]
+        assert {event["dynamodb"]["SequenceNumber"] for event in delivered} == set(wanted) - bad
+        assert {info["startSequenceNumber"] for info in infos} == bad
+        assert all(info["startSequenceNumber"] == info["endSequenceNumber"] for info in infos)
+        assert (status["delivered"], status["dead_lettered"]) == (len(wanted) - len(bad), len(bad))
+        assert (status["read"], status["filtered"]) == (len(records), len(records) - len(wanted))
+        for city in CITIES:
+            mine = [e["dynamodb"] for e in delivered if e["dynamodb"]["Keys"]["Location"]["S"] == city]
+            firsts = list(dict.fromkeys(change["SequenceNumber"] for change in mine))
+            assert firsts == sorted(firsts)
+
+
+def _cities(call: Call) -> set[str]:
+    return {event["dynamodb"]["Keys"]["Location"]["S"] for event in json.loads(call.body)}

@@ -180,7 +180,7 @@ async def test_an_update_takes_effect_and_keeps_the_place_in_the_stream(at: Stag
     answer = await at.pipes(
         "update_pipe",
         Name=name,
-        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/other",
+        RoleArn=await at.role("other"),
         TargetParameters={"InputTemplate": "only <$.dynamodb.Keys.Location.S>"},
     )
     assert answer["CurrentState"] == "UPDATING"
@@ -189,7 +189,7 @@ async def test_an_update_takes_effect_and_keeps_the_place_in_the_stream(at: Stag
 
     assert at.endpoint.calls[-1].body == "only two"
     described = await at.pipes("describe_pipe", Name=name)
-    assert described["RoleArn"].endswith("/other")
+    assert described["RoleArn"].endswith(f"/other-{at.id}")
     assert described["TargetParameters"]["HttpParameters"] == at.settings()["TargetParameters"]["HttpParameters"]
     assert described["LastModifiedTime"] > described["CreationTime"]
 
@@ -200,13 +200,13 @@ async def test_a_refused_update_changes_nothing(at: Stage) -> None:
         at,
         "update_pipe",
         Name=name,
-        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/other",
+        RoleArn=await at.role("other"),
         SourceParameters={"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}},
     )
     assert code == "ValidationException"
     described = await at.pipes("describe_pipe", Name=name)
     assert described["CurrentState"] == "RUNNING"
-    assert described["RoleArn"].endswith("/pipe")
+    assert described["RoleArn"].endswith(f"/pipe-{at.id}")
 
 
 async def test_an_update_to_a_missing_destination_fails_and_keeps_the_old_settings(at: Stage) -> None:

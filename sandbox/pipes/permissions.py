@@ -1,0 +1,78 @@
+"""Whether a pipe's role may do what the pipe needs, asked of IAM's policy simulator when the pipe is made.
+
+Nothing is asked while the pipe runs: the emulator itself runs without authorization.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCaller, AwsCallFailed
+from sandbox.pipes.arns import parse_arn
+from sandbox.pipes.plan import PipePlan
+
+_STREAM_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Actions on a resource, and what the pipe says when its role lacks one of them."""
+
+    actions: tuple[str, ...]
+    resource_arn: str
+    words: str
+
+
+def needs_of(plan: PipePlan) -> list[Need]:
+    """What the role of a pipe must be allowed, in the order in which it is checked."""
+    needs = [Need(_STREAM_ACTIONS, plan.stream_arn, stream_words(plan.stream_arn))]
+    if plan.dead_letter_arn:
+        needs.append(Need((_send_action(plan),), plan.dead_letter_arn, dead_letter_words(plan.dead_letter_arn)))
+    words = "The provided customer role does not have permissions to call InvokeApiDestination on EventBridge"
+    return [*needs, Need(("events:InvokeApiDestination",), plan.target_arn, words)]
+
+
+def stream_words(stream_arn: str) -> str:
+    """AWS's words for a stream that is not there or must not be read."""
+    return f"Cannot access stream {stream_arn}. Please ensure the customer role can perform actions on source stream"
+
+
+def dead_letter_words(arn: str) -> str:
+    """AWS's words for a queue that is not there or must not be sent to; those for a topic are made after them."""
+    kind = "SNS topic" if parse_arn(arn).service == "sns" else "SQS queue"
+    return f"Error occurred while sending message to {kind}: {arn}"
+
+
+async def what_role_lacks(aws: AwsCaller, plan: PipePlan) -> str:
+    """The words for the first thing that the role lacks, "" when it lacks nothing. Raises AwsCallFailed.
+
+    Roles with a path are taken at their word: the emulator's simulator does not find their policies.
+    """
+    path_and_name = parse_arn(plan.role_arn).resource.removeprefix("role/")
+    if "/" in path_and_name:
+        return ""
+    try:
+        await aws.call("iam.GetRole", {"RoleName": path_and_name}, region=plan.pipe.region)
+        for need in needs_of(plan):
+            if not await _is_allowed(aws, plan, need):
+                return need.words
+    except AwsCallFailed as error:
+        if error.code == "NoSuchEntity":
+            return f"The provided customer role {plan.role_arn} does not exist"
+        if error.code != UNKNOWN_OPERATION:
+            raise
+    return ""
+
+
+def _send_action(plan: PipePlan) -> str:
+    return "sns:Publish" if parse_arn(plan.dead_letter_arn).service == "sns" else "sqs:SendMessage"
+
+
+async def _is_allowed(aws: AwsCaller, plan: PipePlan, need: Need) -> bool:
+    payload = {
+        "PolicySourceArn": plan.role_arn,
+        "ActionNames": list(need.actions),
+        "ResourceArns": [need.resource_arn],
+    }
+    answer = await aws.call("iam.SimulatePrincipalPolicy", payload, region=plan.pipe.region)
+    return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])

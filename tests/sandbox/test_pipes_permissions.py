@@ -1,0 +1,85 @@
+"""What a pipe's role must be allowed, and dead letters to SNS topics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from tests.sandbox.running_pipes import ACCOUNT, REGION, Stage, stage
+
+STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
+ALL = (*STREAM, "sqs:SendMessage", "events:InvokeApiDestination")
+PREFIX = "Input parameter is invalid from the request due to : "
+
+
+@pytest_asyncio.fixture
+async def at() -> AsyncIterator[Stage]:
+    async with stage() as made:
+        yield made
+
+
+async def reason_of_failure(at: Stage, role_arn: str) -> str:
+    """The StateReason of a pipe that cannot be made with this role."""
+    await at.pipes("create_pipe", **{**at.settings(), "RoleArn": role_arn})
+    name = await at.await_state("CREATE_FAILED")
+    return str((await at.pipes("describe_pipe", Name=name))["StateReason"])
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("dynamodb:GetRecords", "Cannot access stream arn:aws:dynamodb:"),
+        ("sqs:SendMessage", "Error occurred while sending message to SQS queue: arn:aws:sqs:"),
+        ("events:InvokeApiDestination", "does not have permissions to call InvokeApiDestination"),
+    ],
+)
+async def test_a_pipe_whose_role_lacks_a_right_fails_and_says_which(at: Stage, missing: str, words: str) -> None:
+    role = await at.role("weak", *(action for action in ALL if action != missing))
+    reason = await reason_of_failure(at, role)
+    assert reason.startswith(PREFIX)
+    assert words in reason
+
+
+async def test_a_pipe_whose_role_does_not_exist_fails(at: Stage) -> None:
+    assert "does not exist" in await reason_of_failure(at, f"arn:aws:iam::{ACCOUNT}:role/nobody")
+
+
+async def test_the_rights_that_are_needed_are_enough(at: Stage) -> None:
+    await at.pipes("create_pipe", **{**at.settings(), "RoleArn": await at.role("enough", *ALL)})
+    await at.await_state("RUNNING")
+
+
+async def test_without_a_dead_letter_queue_no_right_to_send_is_needed(at: Stage) -> None:
+    role = await at.role("enough", *STREAM, "events:InvokeApiDestination")
+    await at.pipes("create_pipe", **{**at.settings(DeadLetterConfig={}), "RoleArn": role})
+    await at.await_state("RUNNING")
+
+
+async def test_a_role_with_a_path_is_taken_at_its_word(at: Stage) -> None:
+    await at.pipes("create_pipe", **{**at.settings(), "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/service/x"})
+    await at.await_state("RUNNING")
+
+
+async def test_a_topic_takes_dead_letters_and_hands_them_on(at: Stage) -> None:
+    topic = (await at.call("sns.CreateTopic", Name=f"topic-{at.id}"))["TopicArn"]
+    await at.call("sns.Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=at.queue_arn)
+    at.endpoint.answer = lambda call: web.Response(status=500)
+    await at.create_pipe(DeadLetterConfig={"Arn": topic})
+
+    await at.put("Oslo", MaxTemp=1)
+
+    assert (await at.settled(1))["dead_lettered"] == 1
+    (notification,) = await at.dead_letters()
+    letter = json.loads(notification["Message"])
+    assert letter["context"]["condition"] == "RetryAttemptsExhausted"
+
+
+async def test_a_topic_that_is_missing_fails_the_pipe(at: Stage) -> None:
+    settings = at.settings(DeadLetterConfig={"Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:nothing"})
+    await at.pipes("create_pipe", **settings)
+    name = await at.await_state("CREATE_FAILED")
+    assert "SNS topic" in (await at.pipes("describe_pipe", Name=name))["StateReason"]

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message
 
 from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
+from sandbox.aws.logs_front import LogsFront
 from sandbox.aws.query_protocol import QUERY_SERVICES, answer_of, form_of
 
 #: Service of a call -> (X-Amz-Target prefix, signing name, content type).
@@ -57,7 +58,7 @@ class Emulator:
         os.environ.update(_environment(account_id, region, host, port))
         from ministack.app import app
 
-        self.app: ASGIApp = app
+        self.app: ASGIApp = LogsFront(app, account_id)
 
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         """Answer of one operation, named like `sqs.SendMessage`. Raises AwsCallFailed."""

@@ -18,6 +18,7 @@ from sandbox import state as state_file
 from sandbox.admin import AdminApi
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
+from sandbox.aws.tagging import TaggingFront
 from sandbox.http_server import HttpServer, bind
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
@@ -60,7 +61,7 @@ class Sandbox:
             keys, options.host, grpc_port=options.momento_port, http_port=options.momento_http_port
         )
         self.traffic = TrafficControl()
-        self._aws = HttpServer(Gateway(emulator.app, self.pipes), aws_socket)
+        self._aws = HttpServer(Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes), aws_socket)
         self._admin = HttpServer(AdminApi(self).app, bind(options.host, options.admin_port))
         self.state = SandboxState(
             pid=getpid(),

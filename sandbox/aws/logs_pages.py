@@ -71,9 +71,8 @@ def read_page(streams: Mapping[str, list[Event]], query: Query) -> Page:
     """One page. Start and end of the time range are both inclusive, as the API's model says."""
     walk = _walk(streams, query)
     events: list[tuple[Event, str]] = []
-    size = looked_at = 0
-    for event, index, stream in walk:
-        looked_at += 1
+    size = 0
+    for looked_at, (event, index, stream) in enumerate(walk, start=1):
         if query.match is None or query.match(event["message"]):
             events.append((event, stream))
             size += len(event["message"].encode())

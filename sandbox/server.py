@@ -20,6 +20,7 @@ from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
 from sandbox.http_server import HttpServer, bind
+from sandbox.metrics import MetricsPublisher
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
 from sandbox.pipes.service import PipesService
@@ -57,6 +58,9 @@ class Sandbox:
         aws_socket = bind(options.host, options.aws_port)
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
         self.pipes = PipesService(emulator, ACCOUNT_ID)
+        self.metrics = MetricsPublisher(
+            emulator, emulator.usage, lambda: (), account_id=ACCOUNT_ID, region=options.region
+        )
         self.momento = MomentoService(
             keys, options.host, grpc_port=options.momento_port, http_port=options.momento_http_port
         )
@@ -90,6 +94,7 @@ class Sandbox:
         """Stops every part and says so in the state file."""
         self._publish(ready=False)
         await asyncio.to_thread(self.traffic.stop)
+        await self.metrics.close()
         await self.pipes.close()
         await self.momento.close()
         await self._admin.stop()
@@ -106,6 +111,7 @@ class Sandbox:
 
     async def _start_aws(self) -> str:
         await self.pipes.start()
+        self.metrics.start()
         await self._aws.start()
         endpoint = f"http://{self._host}:{self._aws.port}"
         self._publish(aws_endpoint=endpoint)

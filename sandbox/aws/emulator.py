@@ -16,6 +16,8 @@ from starlette.types import ASGIApp, Message
 from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
 from sandbox.aws.logs_front import LogsFront
 from sandbox.aws.query_protocol import QUERY_SERVICES, answer_of, form_of
+from sandbox.aws.usage import Usage
+from sandbox.aws.usage_front import UsageFront
 
 #: Service of a call -> (X-Amz-Target prefix, signing name, content type).
 _PROTOCOLS = {
@@ -52,13 +54,18 @@ def _environment(account_id: str, region: str, host: str, port: int) -> dict[str
 
 
 class Emulator:
-    """The emulator for one account. Import happens here, because it reads its settings while importing."""
+    """The emulator for one account. Import happens here, because it reads its settings while importing.
+
+    `usage` collects what its services measure of all calls, those over the wire included.
+    """
 
     def __init__(self, account_id: str, port: int, *, region: str = "us-west-2", host: str = "127.0.0.1") -> None:
         os.environ.update(_environment(account_id, region, host, port))
         from ministack.app import app
 
-        self.app: ASGIApp = LogsFront(app, account_id)
+        self.account_id = account_id
+        self.usage = Usage()
+        self.app: ASGIApp = UsageFront(LogsFront(app, account_id), self.usage)
 
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         """Answer of one operation, named like `sqs.SendMessage`. Raises AwsCallFailed."""

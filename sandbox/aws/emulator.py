@@ -14,6 +14,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message
 
 from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
+from sandbox.aws.iam_front import IamFront
 from sandbox.aws.logs_front import LogsFront
 from sandbox.aws.query_protocol import QUERY_SERVICES, answer_of, form_of
 from sandbox.aws.usage import Usage
@@ -65,7 +66,7 @@ class Emulator:
 
         self.account_id = account_id
         self.usage = Usage()
-        self.app: ASGIApp = UsageFront(LogsFront(app, account_id), self.usage)
+        self.app: ASGIApp = UsageFront(LogsFront(IamFront(app), account_id), self.usage)
 
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         """Answer of one operation, named like `sqs.SendMessage`. Raises AwsCallFailed."""

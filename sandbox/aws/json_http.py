@@ -1,4 +1,4 @@
-"""JSON calls of AWS on ASGI: reading what a call is, and answering it in place of the emulator."""
+"""Calls of AWS on ASGI: reading what a call is, and answering it in JSON in place of the emulator."""
 
 from __future__ import annotations
 
@@ -26,15 +26,19 @@ def region_of(scope: Scope) -> str:
     return found.group(1).decode() if found else ""
 
 
-async def read_json(receive: Receive) -> dict[str, Any]:
-    """The body of a call. Raises ValueError when it is not a JSON object."""
+async def read_body(receive: Receive) -> bytes:
+    """The whole body of a call."""
     body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            break
-    parsed = json.loads(body or b"{}")
+            return bytes(body)
+
+
+async def read_json(receive: Receive) -> dict[str, Any]:
+    """The body of a call. Raises ValueError when it is not a JSON object."""
+    parsed = json.loads(await read_body(receive) or b"{}")
     if not isinstance(parsed, dict):
         raise ValueError("the body must be a JSON object")
     return parsed

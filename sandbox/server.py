@@ -59,7 +59,7 @@ class Sandbox:
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
         self.pipes = PipesService(emulator, ACCOUNT_ID)
         self.metrics = MetricsPublisher(
-            emulator, emulator.usage, lambda: (), account_id=ACCOUNT_ID, region=options.region
+            emulator, emulator.usage, self.pipes.take_metrics, account_id=ACCOUNT_ID, region=options.region
         )
         self.momento = MomentoService(
             keys, options.host, grpc_port=options.momento_port, http_port=options.momento_http_port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 import aiohttp
@@ -14,6 +14,9 @@ from sandbox.aws.calls import AwsCallFailed
 from sandbox.pipes.destinations import Destination, Destinations, DestinationUnusable
 from sandbox.pipes.http_parameters import HttpParameters, with_query
 from sandbox.pipes.json_paths import compact
+from sandbox.pipes.oauth import ClientCredentials, TokenRefused, Tokens, TokenUnreachable
+from sandbox.pipes.outcomes import Outcome, Rejected, Request, Response, Unreachable, judge
+from sandbox.pipes.rate_limit import RateLimits
 
 #: An endpoint has this long for its whole answer.
 INVOCATION_TIMEOUT_S = 5.0
@@ -23,8 +26,10 @@ _RESPONSE_LIMIT = 1_048_576
 #: Shorter than the 5 s after which many servers close an idle connection, so that they rarely meet.
 _KEEP_ALIVE_S = 4.0
 
-#: Statuses that are tried again, besides all of 5xx.
-_RETRYABLE = frozenset({401, 407, 409, 429})
+_UNABLE = "Unable to invoke ApiDestination endpoint:"
+
+#: Statuses after which an OAuth token is fetched anew.
+_TOKEN_REFUSED = frozenset({401, 407})
 
 _STANDARD_HEADERS: Mapping[str, str] = {
     "Content-Type": "application/json; charset=utf-8",
@@ -44,69 +49,23 @@ _REMOVED_HEADERS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Request:
-    """The request as the logs may show it: without anything that the connection added."""
+class ConnectionFailures(Enum):
+    """How a connection that fails before an answer is read (facts, section 3; open point 4)."""
 
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: str
-
-    def as_json(self) -> str:
-        """The text of awsRequest. Its inner shape is an assumption."""
-        return compact({"method": self.method, "url": self.url, "headers": dict(self.headers), "body": self.body})
-
-
-@dataclass(frozen=True)
-class Response:
-    """The answer of the endpoint, with the connection's secrets masked should it repeat them."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: str
-
-    def as_json(self) -> str:
-        """The text of awsResponse. Its inner shape is an assumption."""
-        return compact({"statusCode": self.status, "headers": dict(self.headers), "body": self.body})
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """The endpoint answered with a 2xx."""
-
-    request: Request
-    response: Response
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A customer error: it counts against MaximumRetryAttempts. `status` is None when there was no answer."""
-
-    message: str
-    kind: str
-    retryable: bool
-    status: int | None = None
-    request: Request | None = None
-    response: Response | None = None
-
-
-@dataclass(frozen=True)
-class Unreachable:
-    """A pipe-internal error: the connection failed before an answer. It is tried again without being counted."""
-
-    message: str
-    request: Request | None = None
-
-
-Outcome = Delivered | Rejected | Unreachable
+    INTERNAL = auto()
+    """As an error of Pipes: tried again without end, not counted."""
+    CUSTOMER = auto()
+    """As an error of the customer: counted against MaximumRetryAttempts."""
 
 
 class ApiDestinations:
     """The HTTP client of all pipes. Connections are kept alive: a deviation from AWS that saves a handshake."""
 
-    def __init__(self, destinations: Destinations) -> None:
+    def __init__(self, destinations: Destinations, connection_failures: ConnectionFailures) -> None:
         self._destinations = destinations
+        self._connection_failures = connection_failures
+        self._limits = RateLimits()
+        self._tokens = Tokens()
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -123,39 +82,76 @@ class ApiDestinations:
         if self._session is not None:
             await self._session.close()
 
+    def forget(self) -> None:
+        """A connection or an API destination was changed: look everything up again, tokens included."""
+        self._destinations.forget()
+        self._tokens.forget()
+
     async def invoke(self, arn: str, http: HttpParameters, event: Any, body: str) -> Outcome:
-        """Send one event to a destination and say what came of it. `body` is the transformed event."""
+        """Send one batch to a destination and say what came of it.
+
+        `event` is what the HTTP parameters are read from, `body` the transformed batch. Waits for the destination's
+        rate limit first.
+        """
         try:
             destination = await self._destinations.get(arn)
         except DestinationUnusable as error:
-            return Rejected(f"Unable to invoke ApiDestination endpoint: {error}", "DestinationUnusable", False)
+            return Rejected(f"{_UNABLE} {error}", "DestinationUnusable", False)
         except AwsCallFailed as error:
             return Unreachable(f"Unable to read the API destination: {error}")
         url = http.url(destination.endpoint, event, destination.query_names)
         request = Request(destination.method, url, _request_headers(http.headers), body)
-        return await self._send(destination, request)
+        await self._limits.of(arn, destination.rate_limit).admit()
+        if destination.credentials is None:
+            return await self._send(destination, request, destination.headers, destination.secrets)
+        return await self._send_with_token(destination, request, destination.credentials)
 
-    async def _send(self, destination: Destination, request: Request) -> Outcome:
+    async def _send_with_token(
+        self, destination: Destination, request: Request, credentials: ClientCredentials
+    ) -> Outcome:
+        """Send with a token; should the endpoint refuse it, once more with a new one, as the same attempt."""
         assert self._session is not None, "start() comes first"
-        headers = _merged(request.headers, destination.headers)
+        outcome: Outcome | None = None
+        for is_last in (False, True):
+            try:
+                token = await self._tokens.get(self._session, destination.connection_arn, credentials)
+            except TokenRefused as error:
+                return Rejected(f"{_UNABLE} {error}", "AuthorizationFailed", error.retryable, error.status, request)
+            except TokenUnreachable as error:
+                return self._unreachable(f"{_UNABLE} {error}", request)
+            headers = {**destination.headers, "Authorization": f"Bearer {token}"}
+            outcome = await self._send(destination, request, headers, (*destination.secrets, token))
+            if is_last or not (isinstance(outcome, Rejected) and outcome.status in _TOKEN_REFUSED):
+                break
+            self._tokens.discard(destination.connection_arn, token)
+        assert outcome is not None
+        return outcome
+
+    async def _send(
+        self, destination: Destination, request: Request, added: Mapping[str, str], secrets: tuple[str, ...]
+    ) -> Outcome:
+        assert self._session is not None, "start() comes first"
+        headers = _merged(request.headers, added)
         data = _with_body_parameters(request.body, destination.body).encode(errors="replace")
         try:
             url = URL(with_query(request.url, list(destination.query)), encoded=True)
             async with self._session.request(
                 request.method, url, headers=headers, data=data, allow_redirects=False
             ) as answer:
-                return _judge(request, await _read(answer, destination))
+                return judge(request, await _read(answer, secrets))
         except TimeoutError:
-            text = (
-                "Unable to invoke ApiDestination endpoint: Timeout calling endpoint for API Destination: socket closed."
-            )
+            text = f"{_UNABLE} Timeout calling endpoint for API Destination: socket closed."
             return Rejected(text, "Timeout", True, request=request)
         except (aiohttp.ClientConnectionError, OSError):
-            text = "Unable to invoke ApiDestination endpoint: API destination endpoint cannot be reached."
-            return Unreachable(text, request)
+            return self._unreachable(f"{_UNABLE} API destination endpoint cannot be reached.", request)
         except (aiohttp.ClientError, ValueError) as error:
-            text = f"Unable to invoke ApiDestination endpoint: no valid HTTP exchange ({type(error).__name__})."
+            text = f"{_UNABLE} no valid HTTP exchange ({type(error).__name__})."
             return Rejected(text, "InvalidExchange", True, request=request)
+
+    def _unreachable(self, text: str, request: Request) -> Rejected | Unreachable:
+        if self._connection_failures is ConnectionFailures.CUSTOMER:
+            return Rejected(text, "EndpointUnreachable", True, request=request)
+        return Unreachable(text, request)
 
 
 def _request_headers(added: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
@@ -180,7 +176,7 @@ def _with_body_parameters(body: str, parameters: Mapping[str, str]) -> str:
     return compact({**parsed, **parameters}) if isinstance(parsed, dict) else body
 
 
-async def _read(answer: aiohttp.ClientResponse, destination: Destination) -> Response:
+async def _read(answer: aiohttp.ClientResponse, secrets: tuple[str, ...]) -> Response:
     """The answer as far as it came: once there is a status, a body that breaks off changes nothing."""
     body = bytearray()
     try:
@@ -193,15 +189,7 @@ async def _read(answer: aiohttp.ClientResponse, destination: Destination) -> Res
         answer.close()
     text = body.decode(errors="replace")
     headers = dict(answer.headers)
-    for secret in destination.secrets:
+    for secret in secrets:
         text = text.replace(secret, "***")
         headers = {name: value.replace(secret, "***") for name, value in headers.items()}
     return Response(answer.status, headers, text)
-
-
-def _judge(request: Request, response: Response) -> Outcome:
-    status = response.status
-    if 200 <= status < 300:
-        return Delivered(request, response)
-    text = f"Unable to invoke ApiDestination endpoint: The endpoint answered with status {status}."
-    return Rejected(text, "EndpointError", status in _RETRYABLE or status >= 500, status, request, response)

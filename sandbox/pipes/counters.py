@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,25 +25,29 @@ class Counters:
     trimmed: int = 0
     in_flight: int = 0
     lag_ms: float | None = None
+    backing_off_s: float = 0.0
+    dead_letter_refusal: str = ""
     _holds: dict[str, tuple[str, str]] = field(default_factory=dict)
 
-    def hold(self, shard_id: str, reason: str) -> None:
-        """The pipe stands still at a record of this shard, or cannot read it. The time of the first is kept."""
-        since = self._holds.get(shard_id, (datetime.now(UTC).isoformat(timespec="milliseconds"), ""))[0]
-        self._holds[shard_id] = (since, reason)
+    def hold(self, place: str, reason: str) -> None:
+        """The pipe stands still in a lane of a shard, or cannot read a shard. The time of the first is kept."""
+        since = self._holds.get(place, (datetime.now(UTC).isoformat(timespec="milliseconds"), ""))[0]
+        self._holds[place] = (since, reason)
 
-    def release(self, shard_id: str) -> None:
-        """The shard goes on."""
-        self._holds.pop(shard_id, None)
+    def release(self, place: str) -> None:
+        """The lane or shard goes on."""
+        self._holds.pop(place, None)
 
     def release_all(self) -> None:
         """Nothing is held any more: the pipe was stopped."""
         self._holds.clear()
+        self.dead_letter_refusal = ""
+        self.backing_off_s = 0.0
 
-    def delivered_record(self, record: dict[str, Any]) -> None:
-        """Count a delivery and take its lag."""
-        self.delivered += 1
-        self.lag_ms = max(0.0, time.time() * 1000 - written_at_ms(record))
+    def delivered_records(self, records: Sequence[dict[str, Any]]) -> None:
+        """Count the delivery of a batch and take the lag of its last record."""
+        self.delivered += len(records)
+        self.lag_ms = max(0.0, time.time() * 1000 - written_at_ms(records[-1]))
 
     def as_dict(self) -> dict[str, Any]:
         """All counts, for the admin port."""
@@ -58,6 +63,7 @@ class Counters:
             "trimmed": self.trimmed,
             "in_flight": self.in_flight,
             "lag_ms": None if self.lag_ms is None else round(self.lag_ms, 1),
+            "backing_off_ms": round(1000 * self.backing_off_s),
             "holding_since": since,
             "holding_reason": reason,
         }

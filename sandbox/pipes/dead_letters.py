@@ -1,45 +1,74 @@
-"""Dead-letter messages: a pointer to the record in its stream, in AWS's exact JSON (facts/aws-pipes.md, section 2)."""
+"""Dead-letter messages: pointers to records in their stream, in AWS's exact JSON (facts/aws-pipes.md, section 2)."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sandbox.aws.calls import AwsCaller, AwsCallFailed
 from sandbox.pipes.arns import parse_arn
+from sandbox.pipes.batches import Batch
 from sandbox.pipes.json_paths import compact
+from sandbox.pipes.stream_records import created_s, sequence_of
 
 
-def message_body(
-    pipe_arn: str, stream_arn: str, shard_id: str, record: dict[str, Any], condition: str, now_s: float
-) -> str:
-    """The message for one record that was given up. `timestamp` has ms, arrival times have seconds."""
-    change = record["dynamodb"]
-    arrival = _utc(change["ApproximateCreationDateTime"]).isoformat(timespec="seconds").replace("+00:00", "Z")
+def message_body(pipe_arn: str, stream_arn: str, batch: Batch, condition: str, now_s: float) -> str:
+    """The message for a batch that was given up. `timestamp` has ms, arrival times have seconds."""
+    first, last = batch.records[0], batch.records[-1]
     return compact(
         {
             "context": {"partnerResourceArn": pipe_arn, "condition": condition},
             "version": "1.0",
             "timestamp": _utc(now_s).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "DDBStreamBatchInfo": {
-                "shardId": shard_id,
-                "startSequenceNumber": change["SequenceNumber"],
-                "endSequenceNumber": change["SequenceNumber"],
-                "approximateArrivalOfFirstRecord": arrival,
-                "approximateArrivalOfLastRecord": arrival,
-                "batchSize": 1,
+                "shardId": batch.shard_id,
+                "startSequenceNumber": sequence_of(first),
+                "endSequenceNumber": sequence_of(last),
+                "approximateArrivalOfFirstRecord": _arrival(first),
+                "approximateArrivalOfLastRecord": _arrival(last),
+                "batchSize": len(batch.records),
                 "streamArn": stream_arn,
             },
         }
     )
 
 
+def _arrival(record: dict[str, Any]) -> str:
+    return _utc(created_s(record)).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _utc(epoch_s: float) -> datetime:
     return datetime.fromtimestamp(epoch_s, UTC)
 
 
+class DeadLetters(Protocol):
+    """Where the dead letters of one pipe go."""
+
+    async def send(self, body: str) -> None:
+        """Send one message. Returns once it was accepted; raises AwsCallFailed when it is not."""
+        ...
+
+
+def dead_letters_of(aws: AwsCaller, arn: str) -> DeadLetters:
+    """The queue or topic behind an ARN."""
+    return DeadLetterTopic(aws, arn) if parse_arn(arn).service == "sns" else DeadLetterQueue(aws, arn)
+
+
+class DeadLetterTopic:
+    """An SNS topic."""
+
+    def __init__(self, aws: AwsCaller, arn: str) -> None:
+        self._aws = aws
+        self._arn = arn
+
+    async def send(self, body: str) -> None:
+        """Publish one message."""
+        payload = {"TopicArn": self._arn, "Message": body}
+        await self._aws.call("sns.Publish", payload, region=parse_arn(self._arn).region)
+
+
 class DeadLetterQueue:
-    """The queue of one pipe. Its URL is looked up again after a failure: it may have been made anew."""
+    """An SQS queue. Its URL is looked up again after a failure: it may have been made anew."""
 
     def __init__(self, aws: AwsCaller, arn: str) -> None:
         self._aws = aws
@@ -47,7 +76,7 @@ class DeadLetterQueue:
         self._url = ""
 
     async def send(self, body: str) -> None:
-        """Send one message. Returns once SQS has accepted it; raises AwsCallFailed when it does not."""
+        """Send one message."""
         try:
             if not self._url:
                 self._url = await queue_url(self._aws, self._arn.resource, self._arn.region)

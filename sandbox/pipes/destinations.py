@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 from sandbox.aws.calls import AwsCaller, AwsCallFailed
 from sandbox.pipes.arns import parse_arn
+from sandbox.pipes.oauth import ClientCredentials
+from sandbox.pipes.rate_limit import DEFAULT_PER_SECOND
 
 
 class DestinationUnusable(Exception):
@@ -20,17 +22,20 @@ class DestinationUnusable(Exception):
 class Destination:
     """Where to send and how to prove who is sending. `headers` and what follows come from the connection.
 
-    They may be secret: they stay out of repr and out of the logs.
+    They may be secret: they stay out of repr and out of the logs. `credentials` are those of an OAuth connection.
     """
 
     arn: str
     method: str
     endpoint: str
+    connection_arn: str
+    rate_limit: int
     headers: Mapping[str, str] = field(repr=False)
     query: tuple[tuple[str, str], ...] = field(repr=False)
     query_names: frozenset[str]
     body: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
+    credentials: ClientCredentials | None
 
 
 class Destinations:
@@ -78,9 +83,12 @@ class Destinations:
             method=found["HttpMethod"],
             endpoint=found["InvocationEndpoint"],
             headers=headers,
+            connection_arn=found["ConnectionArn"],
+            rate_limit=int(found.get("InvocationRateLimitPerSecond") or DEFAULT_PER_SECOND),
             query=query,
             body=_pairs(added.get("BodyParameters")),
             query_names=frozenset(name for name, _ in query),
+            credentials=_client_credentials(parameters),
             secrets=tuple(secret for secret in (*secrets, *_secret_values(added)) if secret),
         )
 
@@ -103,7 +111,27 @@ def _authorization(kind: str, parameters: Mapping[str, Any]) -> tuple[dict[str, 
         basic = parameters["BasicAuthParameters"]
         token = base64.b64encode(f"{basic['Username']}:{basic['Password']}".encode()).decode()
         return {"Authorization": f"Basic {token}"}, (token, basic["Password"])
+    if kind == "OAUTH_CLIENT_CREDENTIALS":
+        oauth = parameters["OAuthParameters"]
+        extra = _secret_values(oauth.get("OAuthHttpParameters") or {})
+        return {}, (oauth["ClientParameters"]["ClientSecret"], *extra)
     raise DestinationUnusable(f"Authorization type {kind} is not run by the sandbox.")
+
+
+def _client_credentials(parameters: Mapping[str, Any]) -> ClientCredentials | None:
+    oauth = parameters.get("OAuthParameters")
+    if not oauth:
+        return None
+    added = oauth.get("OAuthHttpParameters") or {}
+    return ClientCredentials(
+        endpoint=oauth["AuthorizationEndpoint"],
+        method=oauth["HttpMethod"],
+        client_id=oauth["ClientParameters"]["ClientID"],
+        client_secret=oauth["ClientParameters"]["ClientSecret"],
+        headers=_pairs(added.get("HeaderParameters")),
+        query=_pairs(added.get("QueryStringParameters")),
+        body=_pairs(added.get("BodyParameters")),
+    )
 
 
 def _pairs(parameters: list[Mapping[str, Any]] | None) -> dict[str, str]:

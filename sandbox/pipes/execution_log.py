@@ -23,10 +23,14 @@ _LEVEL_OF = {
     "TargetInvocationStarted": "TRACE",
     "TargetInvocationSucceeded": "TRACE",
     "TargetInvocationFailed": "ERROR",
+    "TargetInvocationPartiallyFailed": "ERROR",
     "TargetStageSucceeded": "INFO",
     "TargetStageFailed": "ERROR",
+    "TargetStagePartiallyFailed": "ERROR",
     "ExecutionSucceeded": "INFO",
     "ExecutionFailed": "ERROR",
+    "ExecutionPartiallyFailed": "ERROR",
+    "ExecutionTimeout": "ERROR",
 }
 
 #: Bytes one record may have; payload, awsRequest and awsResponse are cut, in this order, to get there.

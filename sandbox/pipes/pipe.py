@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.pipes.counters import Counters
-from sandbox.pipes.plan import PipeIdentity, PipePlan
+from sandbox.pipes.plan import DEFAULT_BATCH_SIZE, PipeIdentity, PipePlan
 from sandbox.pipes.runner import PipeRunner
 
-#: BatchSize that the service fills in when none is given; the other defaults do not show in DescribePipe.
-_DEFAULT_BATCH_SIZE = 100
+#: Characters that StateReason has at most.
+_LONGEST_REASON = 512
 
 #: Members of CreatePipe that are not settings.
 _NOT_SETTINGS = frozenset({"Name", "Tags", "DesiredState"})
@@ -37,7 +37,12 @@ class Pipe:
     def move_to(self, state: str, reason: str = "") -> None:
         """Change the state."""
         self.current_state = state
-        self.state_reason = reason[:512]
+        self.state_reason = reason[:_LONGEST_REASON]
+
+    @property
+    def shown_reason(self) -> str:
+        """Why the pipe is in its state, or, while it runs, that its dead letters are refused."""
+        return self.state_reason or self.counters.dead_letter_refusal[:_LONGEST_REASON]
 
     def summary(self) -> dict[str, Any]:
         """What the operations that change a pipe answer with."""
@@ -56,8 +61,8 @@ class Pipe:
         for name in ("Source", "Target", "Enrichment"):
             if name in self.settings:
                 shown[name] = self.settings[name]
-        if self.state_reason:
-            shown["StateReason"] = self.state_reason
+        if self.shown_reason:
+            shown["StateReason"] = self.shown_reason
         return shown
 
     def described(self) -> dict[str, Any]:
@@ -70,7 +75,7 @@ def settings_of(created: Mapping[str, Any]) -> dict[str, Any]:
     settings = {name: value for name, value in created.items() if name not in _NOT_SETTINGS}
     stream = (settings.get("SourceParameters") or {}).get("DynamoDBStreamParameters")
     if stream:
-        filled = {"BatchSize": _DEFAULT_BATCH_SIZE, **stream}
+        filled = {"BatchSize": DEFAULT_BATCH_SIZE, **stream}
         settings["SourceParameters"] = {**settings["SourceParameters"], "DynamoDBStreamParameters": filled}
     return settings
 
@@ -86,7 +91,7 @@ def updated_settings(settings: Mapping[str, Any], update: Mapping[str, Any]) -> 
     stream = source.get("DynamoDBStreamParameters")
     if stream is not None:
         old = settings["SourceParameters"]["DynamoDBStreamParameters"]
-        kept = {"BatchSize": _DEFAULT_BATCH_SIZE, "StartingPosition": old["StartingPosition"]}
+        kept = {"BatchSize": DEFAULT_BATCH_SIZE, "StartingPosition": old["StartingPosition"]}
         source["DynamoDBStreamParameters"] = {**kept, **stream, "StartingPosition": old["StartingPosition"]}
     target = {**settings.get("TargetParameters", {}), **named.pop("TargetParameters", {})}
     if target.get("InputTemplate") == "":

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.pipes.arns import is_api_destination, is_dynamodb_stream, parse_arn
+from sandbox.pipes.batches import Batching
 from sandbox.pipes.errors import ValidationFailed, invalid_field
 from sandbox.pipes.execution_log import LogSettings, log_settings
 from sandbox.pipes.filters import FilterSet, InvalidPattern, compile_filters
 from sandbox.pipes.http_parameters import HttpParameters, compile_http_parameters
 from sandbox.pipes.retries import RetryPolicy
 from sandbox.pipes.templates import InvalidTemplate, PipeVariables, Template, compile_template
+
+#: BatchSize when none is given (facts, section 3).
+DEFAULT_BATCH_SIZE = 100
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,22 @@ class PipeIdentity:
 
 @dataclass(frozen=True)
 class PipePlan:
-    """What to do with the records of one pipe. `dead_letter_arn` is "" when there is no dead-letter queue."""
+    """What to do with the records of one pipe. `dead_letter_arn` is "" when nothing takes dead letters.
+
+    `bisects` says that a failing batch is halved.
+    """
 
     pipe: PipeIdentity
     stream_arn: str
     starting_position: str
+    role_arn: str
     filters: FilterSet
     template: Template | None
     http: HttpParameters
     target_arn: str
+    batching: Batching
     retries: RetryPolicy
+    bisects: bool
     dead_letter_arn: str
     log: LogSettings
 
@@ -59,12 +69,19 @@ def compile_plan(pipe: PipeIdentity, settings: Mapping[str, Any]) -> PipePlan:
         pipe=pipe,
         stream_arn=settings["Source"],
         starting_position=stream["StartingPosition"],
+        role_arn=settings["RoleArn"],
         filters=_filters(source.get("FilterCriteria") or {}),
         template=_template(pipe, settings, target.get("InputTemplate") or ""),
         http=compile_http_parameters(target.get("HttpParameters") or {}),
         target_arn=settings["Target"],
+        batching=Batching(
+            size=stream.get("BatchSize", DEFAULT_BATCH_SIZE),
+            window_s=stream.get("MaximumBatchingWindowInSeconds", 0),
+            lanes=stream.get("ParallelizationFactor", 1),
+        ),
         retries=RetryPolicy(stream.get("MaximumRetryAttempts", -1), stream.get("MaximumRecordAgeInSeconds", -1)),
-        dead_letter_arn=_dead_letter_queue(pipe, stream.get("DeadLetterConfig") or {}),
+        bisects=stream.get("OnPartialBatchItemFailure") == "AUTOMATIC_BISECT",
+        dead_letter_arn=_dead_letter_arn(pipe, stream.get("DeadLetterConfig") or {}),
         log=_log(pipe, settings.get("LogConfiguration") or {}),
     )
 
@@ -103,15 +120,15 @@ def _template(pipe: PipeIdentity, settings: Mapping[str, Any], text: str) -> Tem
         raise invalid_field("TargetParameters.InputTemplate", str(error)) from error
 
 
-def _dead_letter_queue(pipe: PipeIdentity, config: Mapping[str, Any]) -> str:
+def _dead_letter_arn(pipe: PipeIdentity, config: Mapping[str, Any]) -> str:
     name = "SourceParameters.DynamoDBStreamParameters.DeadLetterConfig.Arn"
     arn: str = config.get("Arn") or ""
     if not arn:
         return ""
-    if parse_arn(arn).service != "sqs":
-        raise invalid_field(name, "Only SQS queues take dead letters in the sandbox.")
+    if parse_arn(arn).service not in ("sqs", "sns"):
+        raise invalid_field(name, "Only SQS queues and SNS topics take dead letters.")
     if arn.endswith(".fifo"):
-        raise invalid_field(name, "A FIFO queue cannot be the dead-letter queue of a stream source.")
+        raise invalid_field(name, "A FIFO queue or topic cannot take the dead letters of a stream source.")
     _check_region(pipe, arn)
     return arn
 

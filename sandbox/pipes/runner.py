@@ -8,7 +8,9 @@ import logging
 from sandbox.aws.calls import AwsCaller, AwsCallFailed
 from sandbox.pipes.counters import Counters
 from sandbox.pipes.delivery import Delivery
+from sandbox.pipes.lanes import ShardLanes
 from sandbox.pipes.plan import PipePlan
+from sandbox.pipes.shard_window import ShardWindows
 from sandbox.pipes.source import Shard, ShardClosed, ShardReader, describe_stream
 from sandbox.pipes.wakeup import Bell
 
@@ -25,9 +27,10 @@ _WHOLE_STREAM = ""
 class PipeRunner:
     """The workers of one pipe, and its place in each shard, which outlives a stop."""
 
-    def __init__(self, aws: AwsCaller, bell: Bell, counters: Counters) -> None:
+    def __init__(self, aws: AwsCaller, bell: Bell, windows: ShardWindows, counters: Counters) -> None:
         self._aws = aws
         self._bell = bell
+        self._windows = windows
         self._counters = counters
         self._readers: dict[str, ShardReader] = {}
         self._finished: set[str] = set()
@@ -72,7 +75,8 @@ class PipeRunner:
             self._counters.hold(_WHOLE_STREAM, f"Internal error: {error!r}")
 
     def _new_reader(self, plan: PipePlan, shard_id: str, position: str) -> ShardReader:
-        reader = ShardReader(self._aws, plan.stream_arn, plan.pipe.region, shard_id, position)
+        stream = (plan.stream_arn, plan.pipe.region)
+        reader = ShardReader(self._aws, self._windows.of(*stream, shard_id), stream, shard_id, position)
         self._readers[shard_id] = reader
         return reader
 
@@ -112,38 +116,40 @@ class PipeRunner:
 
     async def _read_shard(self, reader: ShardReader, delivery: Delivery) -> None:
         """Read one shard to its end, or until the pipe is stopped."""
+        lanes = ShardLanes(reader.shard_id, delivery, reader.cursor, self._counters, self._stopping)
+        try:
+            closed = await self._read_pages(reader, lanes)
+            await lanes.finish()
+        finally:
+            await lanes.close()
+        if closed and not reader.cursor.undone:
+            self._finished.add(reader.shard_id)
+            self._readers.pop(reader.shard_id, None)
+            self._shard_ended.set()
+
+    async def _read_pages(self, reader: ShardReader, lanes: ShardLanes) -> bool:
+        """Read until the pipe is stopped (False), or to the end of the shard (True)."""
         while not self._stopping.is_set():
             rings = self._bell.rings
             try:
-                if await self._read_page(reader, delivery):
+                if await self._read_page(reader, lanes):
                     continue
             except ShardClosed:
-                self._finished.add(reader.shard_id)
-                self._readers.pop(reader.shard_id, None)
-                self._shard_ended.set()
-                return
+                return True
             except AwsCallFailed as error:
                 self._counters.hold(reader.shard_id, f"The stream cannot be read: {error}")
                 await self._pause()
-            except Exception as error:
-                logger.exception("a record of shard %s cannot be handled", reader.shard_id)
-                self._counters.hold(reader.shard_id, f"The record cannot be handled: {error!r}")
-                reader.resume()
-                await self._pause()
             else:
                 await self._bell.wait(rings, SAFETY_POLL_S)
+        return False
 
-    async def _read_page(self, reader: ShardReader, delivery: Delivery) -> bool:
-        """Handle the next page, in order. Whether there was anything in it."""
+    async def _read_page(self, reader: ShardReader, lanes: ShardLanes) -> bool:
+        """Hand the next page to the lanes. Whether there was anything in it."""
+        await lanes.room()
         records = await reader.read()
         self._counters.release(reader.shard_id)
         self._counters.trimmed += reader.take_trimmed()
-        for record in records:
-            if self._stopping.is_set():
-                return True
-            await delivery.handle(reader.shard_id, record)
-            reader.done(record)
-        reader.finish_page()
+        lanes.add(records)
         return bool(records)
 
     async def _pause(self) -> None:

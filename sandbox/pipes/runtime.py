@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from sandbox.aws.calls import AwsCaller
-from sandbox.pipes.api_destination import ApiDestinations
+from sandbox.pipes.api_destination import ApiDestinations, ConnectionFailures
+from sandbox.pipes.backoff import PollingBackOff
 from sandbox.pipes.counters import Counters
 from sandbox.pipes.delivery import Delivery
 from sandbox.pipes.destinations import Destinations
+from sandbox.pipes.execution_log import ExecutionLog
+from sandbox.pipes.executions import PipeExecutions
+from sandbox.pipes.giving_up import GivingUp
+from sandbox.pipes.journey import PipeParts
 from sandbox.pipes.log_writer import LogWriter
+from sandbox.pipes.metrics import PipeMetrics
 from sandbox.pipes.plan import PipePlan
 from sandbox.pipes.references import check_references
 from sandbox.pipes.runner import PipeRunner
+from sandbox.pipes.shard_window import ShardWindows
 from sandbox.pipes.wakeup import Bell
 
 
 class Runtime:
     """The shared parts, and how a pipe's own parts are put together from them."""
 
-    def __init__(self, aws: AwsCaller) -> None:
+    def __init__(self, aws: AwsCaller, connection_failures: ConnectionFailures) -> None:
         self.bell = Bell()
-        self.destinations = Destinations(aws)
+        self._destinations = Destinations(aws)
         self._aws = aws
-        self._targets = ApiDestinations(self.destinations)
+        self._targets = ApiDestinations(self._destinations, connection_failures)
         self._logs = LogWriter(aws)
+        self._windows = ShardWindows(aws, self.bell)
+        self.metrics = PipeMetrics()
 
     async def open(self) -> None:
         """Open the HTTP client."""
@@ -33,15 +42,28 @@ class Runtime:
         await self._logs.close()
         await self._targets.close()
 
+    def forget_destinations(self) -> None:
+        """A connection or an API destination was changed."""
+        self._targets.forget()
+
     def new_runner(self) -> tuple[PipeRunner, Counters]:
         """The runner of a new pipe, and its counters."""
         counters = Counters()
-        return PipeRunner(self._aws, self.bell, counters), counters
+        return PipeRunner(self._aws, self.bell, self._windows, counters), counters
 
     async def check(self, plan: PipePlan) -> None:
         """Whether what the plan refers to exists. Raises ReferenceBroken."""
-        await check_references(self._aws, self.destinations, plan)
+        await check_references(self._aws, self._destinations, plan)
 
     def start(self, plan: PipePlan, runner: PipeRunner, counters: Counters) -> None:
         """Start a pipe's workers on a plan."""
-        runner.start(plan, Delivery(plan, counters, self._aws, self._targets, self._logs.append))
+        log = ExecutionLog(plan.log, self._logs.append)
+        parts = PipeParts(
+            plan=plan,
+            counters=counters,
+            targets=self._targets,
+            executions=PipeExecutions(plan.pipe.name, plan.target_arn, log, self.metrics),
+            giving_up=GivingUp(plan, counters, self._aws),
+            back_off=PollingBackOff(),
+        )
+        runner.start(plan, Delivery(parts))

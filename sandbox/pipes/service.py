@@ -14,16 +14,26 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from sandbox.aws.calls import AwsCaller
+from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.control_plane import ControlPlane
 from sandbox.pipes.http_api import HttpApi
+from sandbox.pipes.metrics import Metric
 from sandbox.pipes.runtime import Runtime
 
 
 class PipesService:
-    """All pipes of the sandbox. `aws` is how it reaches streams, queues, connections and logs."""
+    """All pipes of the sandbox. `aws` is how it reaches streams, queues, connections and logs.
 
-    def __init__(self, aws: AwsCaller, account_id: str) -> None:
-        self._runtime = Runtime(aws)
+    `connection_failures` says how an endpoint that cannot be reached is read: AWS's own pages differ (assumptions).
+    """
+
+    def __init__(
+        self,
+        aws: AwsCaller,
+        account_id: str,
+        connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL,
+    ) -> None:
+        self._runtime = Runtime(aws, connection_failures)
         self._control_plane = ControlPlane(account_id, self._runtime)
         self._api = HttpApi(self._control_plane)
 
@@ -46,7 +56,11 @@ class PipesService:
 
     def notify_events_change(self) -> None:
         """A connection or an API destination changed: forget what was looked up."""
-        self._runtime.destinations.forget()
+        self._runtime.forget_destinations()
+
+    def take_metrics(self) -> list[Metric]:
+        """What the pipes measured since the last call, as statistic sets for CloudWatch."""
+        return self._runtime.metrics.take()
 
     def status(self) -> list[dict[str, Any]]:
         """What each pipe has done and is doing: states, counts, lag of the last delivery (ms), and why it holds."""
@@ -55,7 +69,7 @@ class PipesService:
                 "name": pipe.identity.name,
                 "region": pipe.identity.region,
                 "state": pipe.current_state,
-                "state_reason": pipe.state_reason,
+                "state_reason": pipe.shown_reason,
                 **pipe.counters.as_dict(),
             }
             for pipe in self._control_plane.pipes()

@@ -1,7 +1,7 @@
 """Reading a DynamoDB stream: shards, and one pipe's position in each of them.
 
-A position is the sequence number of the last record that is done with. Until there is one, it is a shard
-iterator, kept fresh by reading. Nothing here decides what happens to a record.
+A position is a Cursor. Until a record is done with it is a shard iterator, kept fresh by reading.
+Nothing here decides what happens to a record.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.aws.calls import AwsCaller, AwsCallFailed
-
-_PAGE = 200
+from sandbox.pipes.cursor import Cursor
+from sandbox.pipes.shard_window import PAGE, ShardWindow
+from sandbox.pipes.stream_records import created_s
 
 
 @dataclass(frozen=True)
@@ -57,59 +58,80 @@ class ShardClosed(Exception):
 class ShardReader:
     """One pipe's place in one shard. Kept while the pipe is stopped, so that it goes on where it was."""
 
-    def __init__(self, aws: AwsCaller, stream_arn: str, region: str, shard_id: str, starting_position: str) -> None:
+    def __init__(
+        self,
+        aws: AwsCaller,
+        window: ShardWindow,
+        stream: tuple[str, str],
+        shard_id: str,
+        starting_position: str,
+    ) -> None:
         self.shard_id = shard_id
+        self.cursor = Cursor()
         self._trimmed = 0
         self._aws = aws
-        self._stream_arn = stream_arn
-        self._region = region
+        self._window = window
+        self._stream_arn, self._region = stream
         self._starting_position = starting_position
-        self._done_sequence = ""
         self._iterator = ""
-        self._next_iterator: str | None = None
+        # Where the first records were read; it counts while nothing is done with. Kept fresh by reading.
+        self._first_iterator = ""
         # In whole seconds, like ApproximateCreationDateTime. It matters only when a LATEST iterator was lost.
         self._latest_since = math.floor(time.time()) if starting_position == "LATEST" else 0
 
     async def open(self) -> None:
         """Fix the starting position: with LATEST nothing that is written from now on is missed."""
-        self._iterator = await self._iterator_of(self._starting_position)
+        self._iterator = self._first_iterator = await self._iterator_of(self._starting_position)
 
     def resume(self) -> None:
-        """Go back to the first record that is not done with: the page at hand may have been left half way."""
-        if self._done_sequence:
-            self._iterator = ""
+        """Go back to the first record that is not done with."""
+        self.cursor.go_back()
+        self._iterator = "" if self.cursor.sequence else self._first_iterator
 
     async def read(self) -> list[dict[str, Any]]:
-        """The next records, or none when there is nothing new. Without `finish_page` the same page comes again.
+        """The next records that are not done with, or none when there is nothing new.
 
-        Raises ShardClosed, and AwsCallFailed for whatever a new iterator does not cure.
+        Raises ShardClosed once all were read, and AwsCallFailed for whatever a new iterator does not cure.
         """
         while True:
-            answer = await self._get_records()
-            self._next_iterator = answer.get("NextShardIterator")
-            records: list[dict[str, Any]] = answer["Records"]
-            if not records:
-                if self._next_iterator is None:
-                    raise ShardClosed
+            page = await self._read_with_others()
+            if page is None:
+                page = await self._read_alone()
+            records = self.cursor.take(page)
+            if records or not page:
                 return records
-            wanted = [each for each in records if _created(each) >= self._latest_since]
-            if wanted:
-                return wanted
-            self.finish_page()
-
-    def done(self, record: dict[str, Any]) -> None:
-        """Move past a record: it was filtered out, delivered, or its dead letter was accepted."""
-        self._done_sequence = record["dynamodb"]["SequenceNumber"]
-
-    def finish_page(self) -> None:
-        """All records of the page are done with."""
-        # The last page of a closed shard has no next one: reading after its last record then finds the end.
-        self._iterator = self._next_iterator or ""
 
     def take_trimmed(self) -> int:
         """How often, since the last call, records were trimmed before they were read."""
         trimmed, self._trimmed = self._trimmed, 0
         return trimmed
+
+    async def _read_with_others(self) -> list[dict[str, Any]] | None:
+        """The next page out of the window that all pipes on the shard share, None when it is not in there."""
+        place = self.cursor.reading_place
+        shared = await self._window.after(place) if place else None
+        if shared is None:
+            return None
+        self._iterator = ""
+        if shared.ended and not shared.records:
+            raise ShardClosed
+        return shared.records
+
+    async def _read_alone(self) -> list[dict[str, Any]]:
+        while True:
+            answer = await self._get_records()
+            records: list[dict[str, Any]] = answer["Records"]
+            following = answer.get("NextShardIterator")
+            wanted = [each for each in records if created_s(each) >= self._latest_since]
+            if following is None and not wanted:
+                raise ShardClosed
+            self._window.offer(records, following)
+            # The last page of a closed shard has no next one: reading after its last record then finds the end.
+            used, self._iterator = self._iterator, following or ""
+            if not self.cursor.reading_place:
+                self._first_iterator = used if wanted else self._iterator
+            if wanted or not records:
+                return wanted
 
     async def _get_records(self) -> dict[str, Any]:
         if not self._iterator:
@@ -126,14 +148,15 @@ class ShardReader:
         return await self._call_get_records()
 
     async def _call_get_records(self) -> dict[str, Any]:
-        payload = {"ShardIterator": self._iterator, "Limit": _PAGE}
+        payload = {"ShardIterator": self._iterator, "Limit": PAGE}
         return await self._aws.call("dynamodbstreams.GetRecords", payload, region=self._region)
 
     async def _new_iterator(self) -> str:
-        if not self._done_sequence:
+        place = self.cursor.reading_place
+        if not place:
             return await self._iterator_of("TRIM_HORIZON")
         try:
-            return await self._iterator_of("AFTER_SEQUENCE_NUMBER", self._done_sequence)
+            return await self._iterator_of("AFTER_SEQUENCE_NUMBER", place)
         except AwsCallFailed as error:
             if error.code != "TrimmedDataAccessException":
                 raise
@@ -141,7 +164,7 @@ class ShardReader:
 
     async def _trim_horizon(self) -> str:
         self._trimmed += 1
-        self._done_sequence = ""
+        self.cursor.restart()
         return await self._iterator_of("TRIM_HORIZON")
 
     async def _iterator_of(self, kind: str, sequence: str = "") -> str:
@@ -150,7 +173,3 @@ class ShardReader:
             payload["SequenceNumber"] = sequence
         answer = await self._aws.call("dynamodbstreams.GetShardIterator", payload, region=self._region)
         return str(answer["ShardIterator"])
-
-
-def _created(record: dict[str, Any]) -> float:
-    return float(record["dynamodb"]["ApproximateCreationDateTime"])

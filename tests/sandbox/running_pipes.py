@@ -22,6 +22,7 @@ from sandbox.aws.calls import AwsCaller
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
+from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.service import PipesService
 
 REGION = "us-west-2"
@@ -137,7 +138,7 @@ class Stage:
         """Delete the dead-letter queue."""
         await self.call("sqs.DeleteQueue", QueueUrl=self._queue_url)
 
-    async def destination(self, name: str, method: str, path: str, **connection: Any) -> str:
+    async def destination(self, name: str, method: str, path: str, *, rate: int = 300, **connection: Any) -> str:
         """Make an API destination on the endpoint, with a connection of its own; its ARN."""
         key = {"ApiKeyAuthParameters": {"ApiKeyName": "Authorization", "ApiKeyValue": SECRET}}
         made = await self.call(
@@ -154,6 +155,7 @@ class Stage:
             Name=f"{name}-{self.id}",
             ConnectionArn=made["ConnectionArn"],
             HttpMethod=method,
+            InvocationRateLimitPerSecond=rate,
             InvocationEndpoint=f"http://127.0.0.1:{self.endpoint.port}{path}",
         )
         self.service.notify_events_change()
@@ -281,7 +283,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws) -> AsyncIterator[Stage]:
+async def stage(
+    wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws,
+    connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL,
+) -> AsyncIterator[Stage]:
     """A stage on this loop, up for the time of the block. `wrap` may change what the service sees of AWS."""
     endpoint = Endpoint()
     await endpoint.up()
@@ -289,7 +294,7 @@ async def stage(wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws) -> Asy
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     emulator = Emulator(ACCOUNT, port)
-    service = PipesService(wrap(emulator), ACCOUNT)
+    service = PipesService(wrap(emulator), ACCOUNT, connection_failures)
     await service.start()
     config = uvicorn.Config(
         Gateway(TaggingFront(emulator.app, emulator, service), service), lifespan="off", ws="none", log_config=None

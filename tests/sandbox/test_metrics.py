@@ -73,6 +73,25 @@ async def test_what_pipes_measured_is_there_with_all_its_statistics() -> None:
         assert await read(built, PIPES_NAMESPACE, "Concurrency", "Maximum", AwsAccountId=ACCOUNT) == [2]
 
 
+async def test_the_pipes_own_measurements_arrive() -> None:
+    async with stage() as built:
+        pipe = await built.create_pipe()
+        for location in ("Oslo", "Rome"):
+            await built.put(location, n=1)
+        await built.settled(2)
+
+        await MetricsPublisher(
+            built.emulator, built.emulator.usage, built.service.take_metrics, account_id=ACCOUNT, region=REGION
+        ).publish(MINUTE_S)
+
+        async def of_pipe(metric: str, stat: str) -> list[float]:
+            return await read(built, PIPES_NAMESPACE, metric, stat, PipeName=pipe)
+
+        assert await of_pipe("EventCount", "Sum") == [2]
+        assert await of_pipe("ExecutionFailed", "Sum") == [0]
+        assert (await of_pipe("Duration", "Maximum"))[0] > 0
+
+
 async def test_calls_over_the_wire_and_inside_the_process_are_measured_alike() -> None:
     async with stage() as built:
         await built.put("inside", n=1)

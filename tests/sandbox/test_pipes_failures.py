@@ -237,25 +237,6 @@ async def test_without_a_queue_a_refused_record_is_dropped_and_counted(at: Stage
     assert (await at.settled(1))["dropped"] == 1
 
 
-async def test_a_destination_whose_authorization_is_not_run_sends_records_to_the_queue(at: Stage) -> None:
-    oauth = {
-        "ClientParameters": {"ClientID": "me", "ClientSecret": SECRET},
-        "AuthorizationEndpoint": "http://127.0.0.1/token",
-        "HttpMethod": "POST",
-    }
-    parameters = {"OAuthParameters": oauth}
-    kind = "OAUTH_CLIENT_CREDENTIALS"
-    at.destination_arn = await at.destination("o", "PUT", "/", AuthorizationType=kind, AuthParameters=parameters)
-    await at.create_pipe()
-
-    await at.put("Oslo", MaxTemp=1)
-
-    assert (await at.settled(1))["dead_lettered"] == 1
-    records = await at.log_records("ExecutionFailed")
-    assert "OAUTH_CLIENT_CREDENTIALS is not run" in records[-1]["error"]["message"]
-    assert SECRET not in json.dumps(records)
-
-
 async def test_a_destination_that_was_deleted_sends_records_to_the_queue(at: Stage) -> None:
     await at.create_pipe()
     await at.call("events.DeleteApiDestination", Name=f"main-{at.id}")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.pipes.assumptions import ASSUMPTIONS, as_text
+from sandbox.pipes.batches import Batch
 from sandbox.pipes.counters import Counters, written_at_ms
 from sandbox.pipes.dead_letters import message_body
 from sandbox.pipes.errors import ValidationFailed
@@ -26,8 +27,13 @@ RECORD: dict[str, Any] = {
 }
 
 
+def batch_of(*records: dict[str, Any]) -> Batch:
+    """A batch of these records."""
+    return Batch("shardId-1", "shardId-1#0", records)
+
+
 def test_a_dead_letter_has_the_shape_that_aws_writes() -> None:
-    body = message_body("arn:pipe", "arn:stream", "shardId-1", RECORD, "RetryAttemptsExhausted", 1709856004.4567)
+    body = message_body("arn:pipe", "arn:stream", batch_of(RECORD), "RetryAttemptsExhausted", 1709856004.4567)
     assert body == (
         '{"context":{"partnerResourceArn":"arn:pipe","condition":"RetryAttemptsExhausted"},"version":"1.0",'
         '"timestamp":"2024-03-08T00:00:04.456Z","DDBStreamBatchInfo":{"shardId":"shardId-1",'

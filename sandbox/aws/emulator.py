@@ -29,7 +29,7 @@ _PROTOCOLS = {
     "logs": ("Logs_20140328", "logs", "application/x-amz-json-1.1"),
     "secretsmanager": ("secretsmanager", "secretsmanager", "application/x-amz-json-1.1"),
     "cloudwatch": ("GraniteServiceVersion20100801", "monitoring", "application/x-amz-json-1.0"),
-    "tagging": ("ResourceGroupsTaggingAPI_20170126", "tagging", "application/x-amz-json-1.1"),
+    "resourcegroupstaggingapi": ("ResourceGroupsTaggingAPI_20170126", "tagging", "application/x-amz-json-1.1"),
 }
 #: The message of the emulator for an operation that it does not know; the codes differ from service to service.
 _UNKNOWN = re.compile(r"Unknown (\w+ )?(action|operation)\b|The action \S+ is not valid", re.IGNORECASE)
@@ -64,7 +64,6 @@ class Emulator:
         os.environ.update(_environment(account_id, region, host, port))
         from ministack.app import app
 
-        self.account_id = account_id
         self.usage = Usage()
         self.app: ASGIApp = UsageFront(LogsFront(IamFront(app), account_id), self.usage)
 

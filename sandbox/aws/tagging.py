@@ -119,7 +119,7 @@ def _arn_of_token(token: str) -> str:
 
 
 async def _of_emulator(aws: AwsCaller, region: str) -> Tagged:
-    answer = await aws.call("tagging.GetResources", {}, region=region)
+    answer = await aws.call("resourcegroupstaggingapi.GetResources", {}, region=region)
     found = {each["ResourceARN"]: _as_dict(each["Tags"]) for each in answer["ResourceTagMappingList"]}
     return {**found, **await _log_groups(aws, region), **await _secrets(aws, region)}
 

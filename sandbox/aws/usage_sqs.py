@@ -27,6 +27,9 @@ def queue_values(call: Call) -> Iterator[Value]:
     if call.operation not in _MEASURED or call.status >= 400:
         return
     request, answer = json.loads(call.request), json.loads(call.answer or b"{}")
+    if "QueueUrl" not in request:
+        # The emulator takes the URL from the path, too; no SDK asks so.
+        return
 
     def series(name: str, unit: str = "Count") -> Series:
         return queue_series(call.region, request["QueueUrl"], name, unit)

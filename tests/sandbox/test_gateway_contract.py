@@ -209,7 +209,7 @@ async def test_the_tagging_api_still_needs_ours(bare: Bare) -> None:
     await bare("logs.CreateLogGroup", logGroupName=f"group-{bare.id}", tags={"app": bare.id})
     await bare("sqs.CreateQueue", QueueName=f"queue-{bare.id}", tags={"app": bare.id})
 
-    answer = await bare("tagging.GetResources", TagFilters=[{"Key": "app", "Values": [bare.id]}])
+    answer = await bare("resourcegroupstaggingapi.GetResources", TagFilters=[{"Key": "app", "Values": [bare.id]}])
 
     assert [each["ResourceARN"].split(":")[2] for each in answer["ResourceTagMappingList"]] == ["sqs"]
 

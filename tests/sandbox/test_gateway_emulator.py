@@ -112,7 +112,7 @@ async def test_arguments_against_the_model_are_refused(emulator: Emulator) -> No
 @pytest.mark.parametrize(
     "operation",
     ["iam.Fly", "sns.Fly", "sqs.Fly", "dynamodb.Fly", "dynamodbstreams.Fly", "events.Fly", "logs.Fly", "cloudwatch.Fly"]
-    + ["secretsmanager.Fly", "tagging.Fly", "starship.Fly"],
+    + ["secretsmanager.Fly", "resourcegroupstaggingapi.Fly", "starship.Fly"],
 )
 async def test_an_operation_that_does_not_exist_has_one_code_in_all_services(
     emulator: Emulator, operation: str

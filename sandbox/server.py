@@ -18,7 +18,9 @@ from sandbox import state as state_file
 from sandbox.admin import AdminApi
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
+from sandbox.aws.tagging import TaggingFront
 from sandbox.http_server import HttpServer, bind
+from sandbox.metrics import MetricsPublisher
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
 from sandbox.pipes.service import PipesService
@@ -56,11 +58,14 @@ class Sandbox:
         aws_socket = bind(options.host, options.aws_port)
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
         self.pipes = PipesService(emulator, ACCOUNT_ID)
+        self.metrics = MetricsPublisher(
+            emulator, emulator.usage, self.pipes.take_metrics, account_id=ACCOUNT_ID, region=options.region
+        )
         self.momento = MomentoService(
             keys, options.host, grpc_port=options.momento_port, http_port=options.momento_http_port
         )
         self.traffic = TrafficControl()
-        self._aws = HttpServer(Gateway(emulator.app, self.pipes), aws_socket)
+        self._aws = HttpServer(Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes), aws_socket)
         self._admin = HttpServer(AdminApi(self).app, bind(options.host, options.admin_port))
         self.state = SandboxState(
             pid=getpid(),
@@ -89,6 +94,7 @@ class Sandbox:
         """Stops every part and says so in the state file."""
         self._publish(ready=False)
         await asyncio.to_thread(self.traffic.stop)
+        await self.metrics.close()
         await self.pipes.close()
         await self.momento.close()
         await self._admin.stop()
@@ -105,6 +111,7 @@ class Sandbox:
 
     async def _start_aws(self) -> str:
         await self.pipes.start()
+        self.metrics.start()
         await self._aws.start()
         endpoint = f"http://{self._host}:{self._aws.port}"
         self._publish(aws_endpoint=endpoint)

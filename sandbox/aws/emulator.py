@@ -14,7 +14,11 @@ from typing import Any
 from starlette.types import ASGIApp, Message
 
 from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
+from sandbox.aws.iam_front import IamFront
+from sandbox.aws.logs_front import LogsFront
 from sandbox.aws.query_protocol import QUERY_SERVICES, answer_of, form_of
+from sandbox.aws.usage import Usage
+from sandbox.aws.usage_front import UsageFront
 
 #: Service of a call -> (X-Amz-Target prefix, signing name, content type).
 _PROTOCOLS = {
@@ -25,7 +29,7 @@ _PROTOCOLS = {
     "logs": ("Logs_20140328", "logs", "application/x-amz-json-1.1"),
     "secretsmanager": ("secretsmanager", "secretsmanager", "application/x-amz-json-1.1"),
     "cloudwatch": ("GraniteServiceVersion20100801", "monitoring", "application/x-amz-json-1.0"),
-    "tagging": ("ResourceGroupsTaggingAPI_20170126", "tagging", "application/x-amz-json-1.1"),
+    "resourcegroupstaggingapi": ("ResourceGroupsTaggingAPI_20170126", "tagging", "application/x-amz-json-1.1"),
 }
 #: The message of the emulator for an operation that it does not know; the codes differ from service to service.
 _UNKNOWN = re.compile(r"Unknown (\w+ )?(action|operation)\b|The action \S+ is not valid", re.IGNORECASE)
@@ -51,13 +55,17 @@ def _environment(account_id: str, region: str, host: str, port: int) -> dict[str
 
 
 class Emulator:
-    """The emulator for one account. Import happens here, because it reads its settings while importing."""
+    """The emulator for one account. Import happens here, because it reads its settings while importing.
+
+    `usage` collects what its services measure of all calls, those over the wire included.
+    """
 
     def __init__(self, account_id: str, port: int, *, region: str = "us-west-2", host: str = "127.0.0.1") -> None:
         os.environ.update(_environment(account_id, region, host, port))
         from ministack.app import app
 
-        self.app: ASGIApp = app
+        self.usage = Usage()
+        self.app: ASGIApp = UsageFront(LogsFront(IamFront(app), account_id), self.usage)
 
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         """Answer of one operation, named like `sqs.SendMessage`. Raises AwsCallFailed."""

@@ -74,3 +74,7 @@ class PipesService:
             }
             for pipe in self._control_plane.pipes()
         ]
+
+    def tagged(self) -> dict[str, dict[str, str]]:
+        """ARN → tags of all pipes that have any, of all regions."""
+        return {pipe.identity.arn: dict(pipe.tags) for pipe in self._control_plane.pipes() if pipe.tags}

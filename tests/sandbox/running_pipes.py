@@ -21,6 +21,7 @@ from aiohttp import web
 from sandbox.aws.calls import AwsCaller
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
+from sandbox.aws.tagging import TaggingFront
 from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.service import PipesService
 
@@ -305,7 +306,9 @@ async def stage(
     emulator = Emulator(ACCOUNT, port)
     service = PipesService(wrap(emulator), ACCOUNT, connection_failures)
     await service.start()
-    config = uvicorn.Config(Gateway(emulator.app, service), lifespan="off", ws="none", log_config=None)
+    config = uvicorn.Config(
+        Gateway(TaggingFront(emulator.app, emulator, service), service), lifespan="off", ws="none", log_config=None
+    )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

@@ -19,10 +19,10 @@ def emulator() -> Emulator:
     return Emulator(ACCOUNT, 1)
 
 
-async def a_role(emulator: Emulator, name: str, *actions: str) -> str:
+async def a_role(emulator: Emulator, name: str, *actions: str, path: str = "/") -> str:
     """A role that may do these things to the queue; its ARN."""
     trust = {"Version": "2012-10-17", "Statement": []}
-    role = {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust)}
+    role = {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust), "Path": path}
     made = await emulator.call("iam.CreateRole", role, region=REGION)
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": QUEUE}
     policy = {"Version": "2012-10-17", "Statement": [statement]}
@@ -31,22 +31,46 @@ async def a_role(emulator: Emulator, name: str, *actions: str) -> str:
     return str(made["Role"]["Arn"])
 
 
-async def test_a_simulated_policy_answers_for_each_action_and_resource(emulator: Emulator) -> None:
-    arn = await a_role(emulator, "sender", "sqs:SendMessage")
+@pytest.mark.parametrize("path", ["/", "/service-role/pipes/"])
+async def test_a_simulated_policy_answers_for_each_action_and_resource(emulator: Emulator, path: str) -> None:
+    arn = await a_role(emulator, f"sender{len(path)}", "sqs:SendMessage", path=path)
 
     answer = await emulator.call(
         "iam.SimulatePrincipalPolicy",
         {
             "PolicySourceArn": arn,
             "ActionNames": ["sqs:SendMessage", "dynamodb:GetRecords"],
-            "ResourceArns": [QUEUE, STREAM],
+            "ResourceArns": [STREAM, QUEUE],
         },
         region=REGION,
     )
 
     found = {(r["EvalActionName"], r["EvalResourceName"]): r["EvalDecision"] for r in answer["EvaluationResults"]}
-    assert found.pop(("sqs:SendMessage", QUEUE)) == "allowed"
-    assert set(found.values()) == {"implicitDeny"}
+    assert found == {
+        ("sqs:SendMessage", QUEUE): "allowed",
+        ("sqs:SendMessage", STREAM): "implicitDeny",
+        ("dynamodb:GetRecords", QUEUE): "implicitDeny",
+        ("dynamodb:GetRecords", STREAM): "implicitDeny",
+    }
+
+
+async def test_a_policy_is_simulated_without_naming_a_resource(emulator: Emulator) -> None:
+    arn = await a_role(emulator, "anything", "sqs:*")
+
+    answer = await emulator.call(
+        "iam.SimulatePrincipalPolicy", {"PolicySourceArn": arn, "ActionNames": ["pipes:ListPipes"]}, region=REGION
+    )
+
+    assert [result["EvalDecision"] for result in answer["EvaluationResults"]] == ["implicitDeny"]
+
+
+async def test_a_role_that_does_not_exist_cannot_be_simulated(emulator: Emulator) -> None:
+    request = {"PolicySourceArn": f"arn:aws:iam::{ACCOUNT}:role/x/nobody", "ActionNames": ["sqs:SendMessage"]}
+
+    with pytest.raises(AwsCallFailed, match="nobody") as caught:
+        await emulator.call("iam.SimulatePrincipalPolicy", request, region=REGION)
+
+    assert (caught.value.code, caught.value.status) == ("NoSuchEntity", 404)
 
 
 async def test_a_message_published_to_a_topic_arrives_at_its_queue(emulator: Emulator) -> None:
@@ -88,7 +112,7 @@ async def test_arguments_against_the_model_are_refused(emulator: Emulator) -> No
 @pytest.mark.parametrize(
     "operation",
     ["iam.Fly", "sns.Fly", "sqs.Fly", "dynamodb.Fly", "dynamodbstreams.Fly", "events.Fly", "logs.Fly", "cloudwatch.Fly"]
-    + ["secretsmanager.Fly", "tagging.Fly", "starship.Fly"],
+    + ["secretsmanager.Fly", "resourcegroupstaggingapi.Fly", "starship.Fly"],
 )
 async def test_an_operation_that_does_not_exist_has_one_code_in_all_services(
     emulator: Emulator, operation: str

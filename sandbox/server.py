@@ -18,7 +18,11 @@ from sandbox import state as state_file
 from sandbox.admin import AdminApi
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
+from sandbox.faults.aws_calls import FaultyAws
+from sandbox.faults.board import FaultBoard
 from sandbox.http_server import HttpServer, bind
+from sandbox.ledger.ledger import Ledger
+from sandbox.ledger.letters import LetterLog
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
 from sandbox.pipes.service import PipesService
@@ -55,10 +59,17 @@ class Sandbox:
         keys = KeyRing.mint(options.host)
         aws_socket = bind(options.host, options.aws_port)
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
-        self.pipes = PipesService(emulator, ACCOUNT_ID)
+        self.faults = FaultBoard()
+        letters = LetterLog(emulator)
+        self.pipes = PipesService(FaultyAws(letters, self.faults), ACCOUNT_ID)
         self.momento = MomentoService(
-            keys, options.host, grpc_port=options.momento_port, http_port=options.momento_http_port
+            keys,
+            options.host,
+            grpc_port=options.momento_port,
+            http_port=options.momento_http_port,
+            faults=self.faults,
         )
+        self.ledger = Ledger(emulator, self.pipes, self.momento, letters)
         self.traffic = TrafficControl()
         self._aws = HttpServer(Gateway(emulator.app, self.pipes), aws_socket)
         self._admin = HttpServer(AdminApi(self).app, bind(options.host, options.admin_port))
@@ -88,6 +99,7 @@ class Sandbox:
     async def close(self) -> None:
         """Stops every part and says so in the state file."""
         self._publish(ready=False)
+        self.faults.clear()
         await asyncio.to_thread(self.traffic.stop)
         await self.pipes.close()
         await self.momento.close()

@@ -48,6 +48,10 @@ class PipesService:
         """A connection or an API destination changed: forget what was looked up."""
         self._runtime.destinations.forget()
 
+    def descriptions(self) -> list[dict[str, Any]]:
+        """Every pipe, of all regions, as DescribePipe shows it."""
+        return [pipe.described() for pipe in self._control_plane.pipes()]
+
     def status(self) -> list[dict[str, Any]]:
         """What each pipe has done and is doing: states, counts, lag of the last delivery (ms), and why it holds."""
         return [

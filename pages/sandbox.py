@@ -128,7 +128,7 @@ def _end_all(admin: SandboxAdmin) -> None:
 
 
 def _switch(switch: Switch, known: SwitchState) -> None:
-    hint = f"{switch.hint} {known.told().capitalize()}".strip()
+    hint = f"{switch.hint} {known.told().capitalize()}." if known.told() else switch.hint
     if known.id is not None:
         _row(switch.name, hint, True, ("End", partial(SandboxAdmin.end_fault, fault_id=known.id)))
     else:

@@ -85,6 +85,8 @@ class Sandbox:
             momento_host=options.host,
             momento_api_key=keys.v2_key,
             momento_v1_api_key=keys.v1_key,
+            momento_oauth_client_id=self.momento.tokens.client_id,
+            momento_oauth_client_secret=self.momento.tokens.client_secret,
         )
 
     async def start(self) -> None:

@@ -4,6 +4,7 @@
     PUT    /cache/{cache}?key&ttl_seconds         204, also when it overwrites
     DELETE /cache/{cache}?key                     204, also when there was nothing
     POST   /topics/{cache}/{topic}                204
+    POST   /oauth/token                           200 with a token (the sandbox's own, see oauth.py)
     GET    /topics/{cache}/{topic}                200 with JSON, once there is a message (long poll)
 
 Statuses follow facts/momento.md section 1. Assumed, because no public material tells: a `ttl_seconds` that is
@@ -31,6 +32,7 @@ from sandbox.momento.errors import CacheNotFound, KeyNotFound, MomentoError, Not
 from sandbox.momento.http_faults import pause, suffer
 from sandbox.momento.http_request import ClientGone, Message, Receive, Request, read_request
 from sandbox.momento.keys import KeyRing
+from sandbox.momento.oauth import GrantRefused, TokenIssuer
 from sandbox.momento.topics import Cursor, Discontinuity, Event, Topics
 
 Send = Callable[[Message], Awaitable[None]]
@@ -50,6 +52,8 @@ Handler = Callable[[Request], Awaitable[Answer]]
 
 NO_CONTENT = Answer(204)
 
+_TOKEN_ROUTE = "POST /oauth"
+
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -59,12 +63,13 @@ class HttpApi:
     `deliveries` are those of API destinations that were answered with success.
     """
 
-    def __init__(self, caches: Caches, topics: Topics, keys: KeyRing, faults: FaultBoard) -> None:
+    def __init__(self, caches: Caches, topics: Topics, keys: KeyRing, tokens: TokenIssuer, faults: FaultBoard) -> None:
         self.requests: Counter[str] = Counter()
         self.deliveries = DeliveryLog()
         self._caches = caches
         self._topics = topics
         self._keys = keys
+        self._tokens = tokens
         self._faults = faults
         self._routes: dict[tuple[str, int], Handler] = {
             ("GET /cache", 1): self._get_item,
@@ -72,6 +77,7 @@ class HttpApi:
             ("DELETE /cache", 1): self._delete_item,
             ("POST /topics", 2): self._publish,
             ("GET /topics", 2): self._poll,
+            (_TOKEN_ROUTE, 1): self._grant,
         }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -109,7 +115,10 @@ class HttpApi:
         handler = self._routes.get((request.route, len(request.names)))
         if handler is None:
             raise NotFound("There is nothing at this path for this method")
-        fault = self._faults.hit(Wire.HTTP, request.route)
+        if request.route == _TOKEN_ROUTE:
+            fault = self._faults.hit(Wire.OAUTH, "token")
+        else:
+            fault = self._faults.hit(Wire.HTTP, request.route)
         if fault is None:
             return await self._carry_out(request, handler)
         await suffer(fault, request)
@@ -120,9 +129,21 @@ class HttpApi:
         return replace(answer, bytes_per_s=fault.slow_body)
 
     async def _carry_out(self, request: Request, handler: Handler) -> Answer:
-        if not self._keys.check(request.token()):
+        if request.route != _TOKEN_ROUTE and not self._is_known(request.token()):
             raise NotAuthenticated("Invalid or missing API key")
         return await handler(request)
+
+    def _is_known(self, token: str) -> bool:
+        return self._keys.check(token) or self._tokens.check(token)
+
+    async def _grant(self, request: Request) -> Answer:
+        if request.names != ("token",):
+            raise NotFound("There is nothing at this path for this method")
+        authorization = request.headers.get(b"authorization", b"").decode("latin-1")
+        try:
+            return _json(200, self._tokens.grant(authorization, request.body))
+        except GrantRefused as error:
+            return _json(error.status, {"error": error.error})
 
     async def _get_item(self, request: Request) -> Answer:
         value = self._caches.open(request.names[0]).get(request.key())

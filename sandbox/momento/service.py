@@ -4,6 +4,7 @@ caches.py, topics.py        what is stored: pure, in memory
 cache_rpc.py, control_rpc.py, topic_rpc.py over rpc.py, on grpc_listener.py
 http_api.py over http_request.py, on http_listener.py
 http_faults.py, grpc_faults.py  what the faults of sandbox/faults do on each wire
+oauth.py        access tokens for the HTTP API
 keys.py, limits.py, errors.py  what both wires refuse, and how
 """
 
@@ -23,6 +24,7 @@ from sandbox.momento.grpc_listener import GrpcListener
 from sandbox.momento.http_api import HttpApi
 from sandbox.momento.http_listener import HttpListener
 from sandbox.momento.keys import KeyRing
+from sandbox.momento.oauth import TokenIssuer
 from sandbox.momento.rpc import UnknownMethods
 from sandbox.momento.topic_rpc import TopicRpc
 from sandbox.momento.topics import Topics
@@ -59,7 +61,8 @@ class MomentoService:
         self.faults = faults or FaultBoard()
         self._caches = Caches()
         self._topics = Topics()
-        self._api = HttpApi(self._caches, self._topics, keys, self.faults)
+        self.tokens = TokenIssuer()
+        self._api = HttpApi(self._caches, self._topics, keys, self.tokens, self.faults)
         self._http = HttpListener(host, self._api)
         self._topic_rpc = TopicRpc(self._caches, self._topics)
         handlers = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,24 +19,25 @@ class Letter:
 
 
 class LetterLog:
-    """An AwsCaller that passes everything on, and keeps the messages that SQS accepted until they are taken."""
+    """An AwsCaller that passes everything on, and keeps the letters that SQS accepted until they are taken."""
 
     def __init__(self, aws: AwsCaller) -> None:
         self._aws = aws
-        self._bodies: list[str] = []
+        self._letters: list[Letter] = []
 
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         """As the caller behind it. Raises AwsCallFailed."""
         answer = await self._aws.call(operation, payload, region=region)
         if operation == "sqs.SendMessage":
-            self._bodies.append(payload["MessageBody"])
+            self._letters.append(_letter(json.loads(payload["MessageBody"])))
         return answer
 
     def take(self) -> list[Letter]:
         """The letters that were accepted since this was last called."""
-        bodies, self._bodies = self._bodies, []
-        return [_letter(json.loads(body)) for body in bodies]
+        letters, self._letters = self._letters, []
+        return letters
 
 
 def _letter(body: dict[str, Any]) -> Letter:
-    return Letter(body["context"]["partnerResourceArn"], body["DDBStreamBatchInfo"]["startSequenceNumber"])
+    # One text for all letters of a pipe: there may be very many before somebody looks.
+    return Letter(sys.intern(body["context"]["partnerResourceArn"]), body["DDBStreamBatchInfo"]["startSequenceNumber"])

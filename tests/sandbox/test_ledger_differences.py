@@ -27,7 +27,7 @@ PIPE = f"arn:aws:pipes:{REGION}:123456789012:pipe/p"
 
 
 class World:
-    """What can be seen: a stream with deletes, a pipe without a template... and the requests that arrive."""
+    """What can be seen: a stream of deletes, a pipe whose requests have the body `{}`, and the requests that arrive."""
 
     http_endpoint = ENDPOINT
 
@@ -39,6 +39,7 @@ class World:
         self.dead_letter_queue = True
         self.batch_size = 1
         self.stream_is_there = True
+        self.pipe_is_there = True
         self.ledger = Ledger(self, self, self, LetterLog(self))
 
     def write(self, *keys: str) -> None:
@@ -82,7 +83,7 @@ class World:
             del source["DeadLetterConfig"]
         del pipe["LogConfiguration"]
         pipe["TargetParameters"]["InputTemplate"] = "{}"
-        return [{**pipe, "Arn": PIPE, "Name": "p", "CreationTime": 1.0}]
+        return [{**pipe, "Arn": PIPE, "Name": "p", "CreationTime": 1.0}] if self.pipe_is_there else []
 
     def status(self) -> list[dict[str, Any]]:
         return [{"name": "p", "region": REGION, **self.state}]
@@ -197,3 +198,15 @@ async def test_what_arrived_is_kept_until_the_stream_can_be_read_again(world: Wo
     balance, row = await world.look()
 
     assert (balance["balanced"], row["written"], row["delivered"], row["not_observed"]) == (True, 1, 1, "")
+
+
+async def test_what_a_pipe_sent_just_before_it_was_deleted_is_no_difference(world: World) -> None:
+    world.write("Oslo")
+    await world.look()
+    world.write("Rome")
+    world.arrive("Oslo", "Rome")
+    world.pipe_is_there = False
+
+    balance = await world.ledger.balance()
+
+    assert (balance["balanced"], balance["unexplained"], balance["pipes"]) == (True, 0, [])

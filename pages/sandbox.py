@@ -1,17 +1,19 @@
-"""Sandbox: traffic from real observations, and faults on demand. Only there when the target is the sandbox."""
+"""Sandbox: traffic from real observations, faults on demand, the ledger. Only there when the target is the sandbox."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
-import pandas as pd
 import streamlit as st
 
 from components import formats
 from components.boxes import error_box, guarded
+from components.ledger import ledger_table
 from pages import context
+from services import fault_switches
 from services.errors import DashboardError
+from services.fault_switches import Switch, SwitchState
 from services.sandbox_admin import SandboxAdmin
 
 state = st.session_state
@@ -74,76 +76,89 @@ def _traffic_progress() -> None:
             st.text(progress["last_error"])
 
 
+_USE_WRONG_KEY = ("Switch on", SandboxAdmin.use_wrong_key)
+_USE_RIGHT_KEY = ("End", SandboxAdmin.use_right_key)
+_STOP_MOMENTO = ("Switch on", SandboxAdmin.stop_momento)
+_START_MOMENTO = ("End", SandboxAdmin.start_momento)
+
+
 def _faults() -> None:
     st.subheader("Faults")
     st.write("What can go wrong, on demand: see what the other pages say of it, and whether they say when it is over.")
+    _switches()
+
+
+@st.fragment(run_every=2)
+def _switches() -> None:
     with guarded():
-        status = context.runtime().admin().status()
+        admin = context.runtime().admin()
+        status, faults = admin.status(), admin.faults()
         with st.container(border=True):
-            _fault(
-                "Momento answers 500",
-                bool(status["faults"]),
-                ("Answer 500 to the next 20", lambda admin: admin.fail_momento(500, 20)),
-                ("Answer 500 until ended", lambda admin: admin.fail_momento(500, None)),
-                ("End it", SandboxAdmin.clear_faults),
-            )
-            _fault(
+            for switch in fault_switches.SWITCHES:
+                _switch(switch, fault_switches.state_of(switch, faults))
+            for fault in fault_switches.others(faults):
+                _row(
+                    f"{fault['name'] or 'A fault of the admin port'}: {fault['target']}",
+                    f"Fired {formats.counted(fault['fired'], 'time')}.",
+                    True,
+                    ("End", partial(SandboxAdmin.end_fault, fault_id=fault["id"])),
+                )
+            wrong_key, stopped = status["connection_key"] == "wrong", not status["momento"]["listening"]
+            _row(
                 "Wrong key in the pipes' connection",
-                status["connection_key"] == "wrong",
-                ("Use a wrong key", SandboxAdmin.use_wrong_key),
-                ("Use the right key", SandboxAdmin.use_right_key),
+                "Momento answers 401: dead letters until the key is right.",
+                wrong_key,
+                _USE_RIGHT_KEY if wrong_key else _USE_WRONG_KEY,
             )
-            _fault(
-                "Momento stopped: connections are refused",
-                not status["momento"]["listening"],
-                ("Stop Momento", SandboxAdmin.stop_momento),
-                ("Start Momento", SandboxAdmin.start_momento),
+            _row(
+                "Momento stopped",
+                "Connections are refused; the pipes hold their records.",
+                stopped,
+                _START_MOMENTO if stopped else _STOP_MOMENTO,
+            )
+            st.button(
+                "End all faults", icon=":material/healing:", key="end_all_faults", on_click=_act, args=(_end_all,)
             )
 
 
-def _fault(title: str, on: bool, *orders: tuple[str, Callable[[SandboxAdmin], Any]]) -> None:
+def _end_all(admin: SandboxAdmin) -> None:
+    admin.clear_faults()
+    admin.start_momento()
+    admin.use_right_key()
+
+
+def _switch(switch: Switch, known: SwitchState) -> None:
+    hint = f"{switch.hint} {known.told().capitalize()}." if known.told() else switch.hint
+    if known.id is not None:
+        _row(switch.name, hint, True, ("End", partial(SandboxAdmin.end_fault, fault_id=known.id)))
+    else:
+        _row(switch.name, hint, False, ("Switch on", lambda admin: admin.add_faults(switch.order())))
+
+
+def _row(title: str, hint: str, on: bool, order: tuple[str, Callable[[SandboxAdmin], None]]) -> None:
+    """One fault: whether it is on, what it is, how often it fired, and the one thing that can be done with it."""
+    label, act = order
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge("on" if on else "off", color="red" if on else "gray")
-        st.text(title)
-    with st.container(horizontal=True):
-        for label, order in orders:
-            st.button(label, key=f"fault_{label}", on_click=_act, args=(order,))
+        with st.container(width="stretch", gap=None):
+            st.text(title)
+            st.caption(hint)
+        st.button(label, key=f"fault_{title}", on_click=_act, args=(act,), help=f"{label}: {title}")
 
 
 @st.fragment(run_every=2)
 def _ledger() -> None:
     with guarded():
-        status = context.runtime().admin().status()
-        columns = ("name", "state", "read", "filtered", "delivered", "dead_lettered", "in_flight", "lag_ms")
-        rows = pd.DataFrame([{column: pipe[column] for column in columns} for pipe in status["pipes"]])
-        st.dataframe(
-            rows,
-            hide_index=True,
-            key="sandbox_ledger",
-            column_config={
-                "name": "Pipe",
-                "state": "State",
-                "read": "Read",
-                "filtered": "Filtered",
-                "delivered": "Delivered",
-                "dead_lettered": "Dead-lettered",
-                "in_flight": "In flight",
-                "lag_ms": st.column_config.NumberColumn("Lag of the last delivery, ms", format="%.1f"),
-            },
-            alt="Counts of the Pipes runtime, per pipe",
-        )
-        st.caption(
-            "The runtime's own counts since it started: read = filtered + delivered + dead-lettered + in flight."
-        )
+        ledger_table(context.runtime().admin().ledger())
 
 
 st.title("Sandbox")
 if "sandbox_error" in state:
     error_box(state.sandbox_error)
+st.subheader("Ledger")
+_ledger()
 traffic, faults = st.columns(2, gap="large")
 with traffic:
     _traffic_form()
 with faults:
     _faults()
-st.subheader("Records through the pipes")
-_ledger()

@@ -2,9 +2,10 @@
 
 GET    /health                     is it up, and which run is it
 GET    /status                     pipes, Momento, faults, traffic: counts and states
-POST   /faults                     {"route": "PUT /cache", "status": 500, "count": 20, "delay_ms": 0}
-DELETE /faults                     every fault off
-POST   /momento/stop, /start       refuse connections to Momento, and accept them again (also GET /block, /unblock)
+GET    /faults                     the faults: POST, DELETE and GET /faults/fired as sandbox/faults/api.py says
+GET    /ledger                     for each pipe, what became of every record, as sandbox/ledger/ledger.py says
+POST   /momento/stop, /start       refuse connections to Momento, and accept them again; ?port=grpc or http for one
+GET    /block, /unblock            the same, as momento-local has it
 POST   /connection/wrong-key, /right-key   the key that the pipes use
 POST   /traffic                    {"sources": ["cities"], "rate": 5, "count": 500, "deletes": 5}
 DELETE /traffic                    stop it
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
@@ -22,8 +22,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.momento.faults import Fault
-from sandbox.momento.service import MomentoService
+from sandbox.faults.api import FaultsApi
+from sandbox.faults.board import FaultBoard
+from sandbox.ledger.ledger import Ledger
+from sandbox.momento.service import BOTH, MomentoService, Port
 from sandbox.pipes.service import PipesService
 from sandbox.provisioning import WRONG_KEY, set_connection_key
 from sandbox.state import SandboxState
@@ -41,6 +43,10 @@ class Host(Protocol):
     def pipes(self) -> PipesService: ...
     @property
     def traffic(self) -> TrafficControl: ...
+    @property
+    def faults(self) -> FaultBoard: ...
+    @property
+    def ledger(self) -> Ledger: ...
 
 
 class AdminApi:
@@ -48,7 +54,6 @@ class AdminApi:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._listening = True
         self._connection_key = "right"
         # Stopping and starting take a moment; the next order waits until the last is carried out.
         self._one_order = asyncio.Lock()
@@ -56,8 +61,8 @@ class AdminApi:
             routes=[
                 Route("/health", self._health),
                 Route("/status", self._status),
-                Route("/faults", self._add_fault, methods=["POST"]),
-                Route("/faults", self._clear_faults, methods=["DELETE"]),
+                *FaultsApi(host.faults).routes,
+                Route("/ledger", self._ledger),
                 Route("/momento/stop", self._stop_momento, methods=["POST"]),
                 Route("/momento/start", self._start_momento, methods=["POST"]),
                 Route("/block", self._stop_momento),
@@ -74,42 +79,42 @@ class AdminApi:
         return JSONResponse({"ready": state.ready, "instance": state.instance, "pid": state.pid})
 
     async def _status(self, _: Request) -> Response:
-        momento = self._host.momento
+        momento, faults = self._host.momento, self._host.faults
         return JSONResponse(
             {
                 "instance": self._host.state.instance,
                 "pipes": self._host.pipes.status(),
-                "momento": {**momento.stats(), "listening": self._listening},
+                "momento": {**momento.stats(), **self._listening()},
                 "connection_key": self._connection_key,
-                "faults": [asdict(fault) for fault in momento.faults.list()],
-                "fired": len(momento.faults.fired()),
+                "faults": [armed.as_json() for armed in faults.on()],
+                "fired": len(faults.fired()),
                 "traffic": self._host.traffic.status(),
             }
         )
 
-    async def _add_fault(self, request: Request) -> Response:
-        return await _answer(request, self._switch_fault_on)
+    def _listening(self) -> dict[str, Any]:
+        """Whether Momento accepts connections, on both ports and on each."""
+        listening = self._host.momento.listening
+        return {"listening": listening == BOTH, "ports": {port.value: port in listening for port in Port}}
 
-    async def _switch_fault_on(self, body: dict[str, Any]) -> None:
-        self._host.momento.faults.add(Fault(**body))
+    async def _ledger(self, _: Request) -> Response:
+        return JSONResponse(await self._host.ledger.balance())
 
-    async def _clear_faults(self, _: Request) -> Response:
-        self._host.momento.faults.clear()
-        return JSONResponse({"done": True})
-
-    async def _stop_momento(self, _: Request) -> Response:
+    async def _stop_momento(self, request: Request) -> Response:
         async with self._one_order:
-            if self._listening:
-                self._listening = False
-                await self._host.momento.stop_listening()
-        return JSONResponse({"listening": False})
+            return await self._answer_ports(request, self._host.momento.stop_listening)
 
-    async def _start_momento(self, _: Request) -> Response:
+    async def _start_momento(self, request: Request) -> Response:
         async with self._one_order:
-            if not self._listening:
-                await self._host.momento.start_listening()
-                self._listening = True
-        return JSONResponse({"listening": True})
+            return await self._answer_ports(request, self._host.momento.start_listening)
+
+    async def _answer_ports(self, request: Request, act: Callable[[frozenset[Port]], Awaitable[None]]) -> Response:
+        try:
+            ports = _ports(request.query_params.get("port", "both"))
+        except ValueError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        await act(ports)
+        return JSONResponse(self._listening())
 
     async def _wrong_key(self, _: Request) -> Response:
         await self._use_key("wrong", WRONG_KEY)
@@ -133,6 +138,15 @@ class AdminApi:
     async def _stop_traffic(self, _: Request) -> Response:
         await asyncio.to_thread(self._host.traffic.stop)
         return JSONResponse({"done": True})
+
+
+def _ports(name: str) -> frozenset[Port]:
+    """The ports of an order. Raises ValueError."""
+    if name == "both":
+        return BOTH
+    if name not in {port.value for port in Port}:
+        raise ValueError(f"port is {name!r}; allowed: {', '.join(port.value for port in Port)}, both")
+    return frozenset({Port(name)})
 
 
 async def _answer(request: Request, act: Callable[[dict[str, Any]], Awaitable[None]]) -> Response:

@@ -19,7 +19,11 @@ from sandbox.admin import AdminApi
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
+from sandbox.faults.aws_calls import FaultyAws
+from sandbox.faults.board import FaultBoard
 from sandbox.http_server import HttpServer, bind
+from sandbox.ledger.ledger import Ledger
+from sandbox.ledger.letters import LetterLog
 from sandbox.metrics import MetricsPublisher
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
@@ -57,13 +61,20 @@ class Sandbox:
         keys = KeyRing.mint(options.host)
         aws_socket = bind(options.host, options.aws_port)
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
-        self.pipes = PipesService(emulator, ACCOUNT_ID)
+        self.faults = FaultBoard()
+        letters = LetterLog(emulator)
+        self.pipes = PipesService(FaultyAws(letters, self.faults), ACCOUNT_ID)
         self.metrics = MetricsPublisher(
             emulator, emulator.usage, self.pipes.take_metrics, account_id=ACCOUNT_ID, region=options.region
         )
         self.momento = MomentoService(
-            keys, options.host, grpc_port=options.momento_port, http_port=options.momento_http_port
+            keys,
+            options.host,
+            grpc_port=options.momento_port,
+            http_port=options.momento_http_port,
+            faults=self.faults,
         )
+        self.ledger = Ledger(emulator, self.pipes, self.momento, letters)
         self.traffic = TrafficControl()
         self._aws = HttpServer(Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes), aws_socket)
         self._admin = HttpServer(AdminApi(self).app, bind(options.host, options.admin_port))
@@ -79,6 +90,8 @@ class Sandbox:
             momento_host=options.host,
             momento_api_key=keys.v2_key,
             momento_v1_api_key=keys.v1_key,
+            momento_oauth_client_id=self.momento.tokens.client_id,
+            momento_oauth_client_secret=self.momento.tokens.client_secret,
         )
 
     async def start(self) -> None:
@@ -93,6 +106,7 @@ class Sandbox:
     async def close(self) -> None:
         """Stops every part and says so in the state file."""
         self._publish(ready=False)
+        self.faults.clear()
         await asyncio.to_thread(self.traffic.stop)
         await self.metrics.close()
         await self.pipes.close()

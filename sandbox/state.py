@@ -45,6 +45,8 @@ class SandboxState:
     momento_http_endpoint: str = ""
     momento_api_key: str = field(default="", repr=False)
     momento_v1_api_key: str = field(default="", repr=False)
+    momento_oauth_client_id: str = ""
+    momento_oauth_client_secret: str = field(default="", repr=False)
     admin_url: str = ""
 
 

@@ -6,9 +6,10 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from typing import Any
 
-from services.errors import InvalidInput, ServiceFailed, Unreachable
+from services.errors import InvalidInput, NotFound, ServiceFailed, Unreachable
 
 _TIMEOUT_S = 10
 
@@ -29,9 +30,26 @@ class SandboxAdmin:
         """Makes Momento's HTTP API answer `status` to the next `count` requests, or until cleared."""
         self._ask("POST", "/faults", {"route": "*", "status": status, "count": count})
 
+    def add_faults(self, *faults: dict[str, Any]) -> None:
+        """Switches faults on, each as sandbox/faults/fault.py reads it; all of them or none."""
+        self._ask("POST", "/faults", list(faults))
+
+    def faults(self) -> dict[str, Any]:
+        """The faults: under `on` those that are on, under `ended` the last that are over."""
+        return self._ask("GET", "/faults")
+
+    def end_fault(self, fault_id: int) -> None:
+        """Ends one fault. One that is used up in the meantime is over as well."""
+        with suppress(NotFound):
+            self._ask("DELETE", f"/faults/{fault_id}")
+
     def clear_faults(self) -> None:
-        """Ends all faults."""
+        """Ends all faults of the schedule; Momento's ports and the connection's key stay as they are."""
         self._ask("DELETE", "/faults")
+
+    def ledger(self) -> dict[str, Any]:
+        """For each pipe what became of every record, as sandbox/ledger/ledger.py says."""
+        return self._ask("GET", "/ledger")
 
     def stop_momento(self) -> None:
         """Momento refuses connections from now on; its contents stay."""
@@ -57,7 +75,7 @@ class SandboxAdmin:
         """Ends the replay that runs."""
         self._ask("DELETE", "/traffic")
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         request = urllib.request.Request(
             self._url + path,
             method=method,
@@ -84,4 +102,6 @@ def _refused(path: str, error: urllib.error.HTTPError) -> Exception:
         why = ""
     if error.code == 400:
         return InvalidInput(path, f"The sandbox refused the order: {why}.", "Change the values and try again.")
+    if error.code == 404:
+        return NotFound(f"The sandbox does not know it: {why}.", "It may be over already; look again.")
     return ServiceFailed(f"The sandbox answered {error.code} to {path}. {why}".strip())

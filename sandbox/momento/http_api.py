@@ -4,6 +4,7 @@
     PUT    /cache/{cache}?key&ttl_seconds         204, also when it overwrites
     DELETE /cache/{cache}?key                     204, also when there was nothing
     POST   /topics/{cache}/{topic}                204
+    POST   /oauth/token                           200 with a token (the sandbox's own, see oauth.py)
     GET    /topics/{cache}/{topic}                200 with JSON, once there is a message (long poll)
 
 Statuses follow facts/momento.md section 1. Assumed, because no public material tells: a `ttl_seconds` that is
@@ -19,15 +20,19 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
+from sandbox.faults.board import FaultBoard
+from sandbox.faults.targets import Wire
 from sandbox.momento.caches import Caches
+from sandbox.momento.deliveries import DeliveryLog
 from sandbox.momento.errors import CacheNotFound, KeyNotFound, MomentoError, NotAuthenticated, NotFound
-from sandbox.momento.faults import FaultBoard
+from sandbox.momento.http_faults import pause, suffer
 from sandbox.momento.http_request import ClientGone, Message, Receive, Request, read_request
 from sandbox.momento.keys import KeyRing
+from sandbox.momento.oauth import GrantRefused, TokenIssuer
 from sandbox.momento.topics import Cursor, Discontinuity, Event, Topics
 
 Send = Callable[[Message], Awaitable[None]]
@@ -35,62 +40,110 @@ Send = Callable[[Message], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, a body and its media type ("" when there is no body)."""
+    """A status, a body and its media type ("" when there is no body), sent slowly when a fault says so."""
 
     status: int
     body: bytes = b""
     content_type: str = ""
+    bytes_per_s: int | None = None
 
+
+Handler = Callable[[Request], Awaitable[Answer]]
 
 NO_CONTENT = Answer(204)
+
+_TOKEN_ROUTE = "POST /oauth"
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class HttpApi:
-    """The ASGI app. `requests` counts what was answered, by route and status ("PUT /cache 204")."""
+    """The ASGI app. `requests` counts what was answered, by route and status ("PUT /cache 204").
 
-    def __init__(self, caches: Caches, topics: Topics, keys: KeyRing, faults: FaultBoard) -> None:
+    `deliveries` are those of API destinations that were answered with success.
+    """
+
+    def __init__(self, caches: Caches, topics: Topics, keys: KeyRing, tokens: TokenIssuer, faults: FaultBoard) -> None:
         self.requests: Counter[str] = Counter()
+        self.deliveries = DeliveryLog()
         self._caches = caches
         self._topics = topics
         self._keys = keys
+        self._tokens = tokens
         self._faults = faults
-        self._routes: dict[tuple[str, int], Callable[[Request], Awaitable[Answer]]] = {
+        self._routes: dict[tuple[str, int], Handler] = {
             ("GET /cache", 1): self._get_item,
             ("PUT /cache", 1): self._put_item,
             ("DELETE /cache", 1): self._delete_item,
             ("POST /topics", 2): self._publish,
             ("GET /topics", 2): self._poll,
+            (_TOKEN_ROUTE, 1): self._grant,
         }
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; a client that has gone is not answered."""
-        route = "other"
         try:
             request = await read_request(scope, receive)
-            if (request.route, len(request.names)) in self._routes:
-                route = request.route
-            answer = await self._answer(request)
         except MomentoError as error:
-            answer = failure(error.http_status, error.details, error.err)
+            await self._finish("other", _refusal(error), receive, send)
+            return
         except ClientGone:
             return
+        known = (request.route, len(request.names)) in self._routes
+        try:
+            answer = await self._answer(request)
+        except MomentoError as error:
+            answer = _refusal(error)
+        except ClientGone:
+            return
+        if (
+            await self._finish(request.route if known else "other", answer, receive, send)
+            and 200 <= answer.status < 300
+        ):
+            self.deliveries.note(request)
+
+    async def _finish(self, route: str, answer: Answer, receive: Receive, send: Send) -> bool:
+        """Send and count the answer. False when the client went before it had all of it."""
+        try:
+            await _send(answer, receive, send)
+        except ClientGone:
+            return False
         self.requests[f"{route} {answer.status}"] += 1
-        await _send(answer, send)
+        return True
 
     async def _answer(self, request: Request) -> Answer:
         handler = self._routes.get((request.route, len(request.names)))
         if handler is None:
             raise NotFound("There is nothing at this path for this method")
-        fault = self._faults.hit(request.route)
-        if fault is not None:
-            await _pause(fault.delay_ms, request.receive)
-            if fault.status is not None:
-                return failure(fault.status, "A fault is switched on in the sandbox")
-        if not self._keys.check(request.token()):
+        if request.route == _TOKEN_ROUTE:
+            fault = self._faults.hit(Wire.OAUTH, "token")
+        else:
+            fault = self._faults.hit(Wire.HTTP, request.route)
+        if fault is None:
+            return await self._carry_out(request, handler)
+        await suffer(fault, request)
+        if fault.status is not None:
+            answer = failure(fault.status, "A fault is switched on in the sandbox")
+        else:
+            answer = await self._carry_out(request, handler)
+        return replace(answer, bytes_per_s=fault.slow_body)
+
+    async def _carry_out(self, request: Request, handler: Handler) -> Answer:
+        if request.route != _TOKEN_ROUTE and not self._is_known(request.token()):
             raise NotAuthenticated("Invalid or missing API key")
         return await handler(request)
+
+    def _is_known(self, token: str) -> bool:
+        return self._keys.check(token) or self._tokens.check(token)
+
+    async def _grant(self, request: Request) -> Answer:
+        if request.names != ("token",):
+            raise NotFound("There is nothing at this path for this method")
+        authorization = request.headers.get(b"authorization", b"").decode("latin-1")
+        try:
+            return _json(200, self._tokens.grant(authorization, request.body))
+        except GrantRefused as error:
+            return _json(error.status, {"error": error.error})
 
     async def _get_item(self, request: Request) -> Answer:
         value = self._caches.open(request.names[0]).get(request.key())
@@ -144,6 +197,10 @@ def failure(status: int, details: str, err: str = "") -> Answer:
     return _json(status, body | {"err": err} if err else body)
 
 
+def _refusal(error: MomentoError) -> Answer:
+    return failure(error.http_status, error.details, error.err)
+
+
 def _json(status: int, content: Any) -> Answer:
     return Answer(status, json.dumps(content).encode(), "application/json")
 
@@ -173,18 +230,7 @@ def _event(event: Event) -> dict[str, Any]:
     return {"item": numbers | {"value": value}}
 
 
-async def _pause(delay_ms: int, receive: Receive) -> None:
-    """Wait, unless the client goes first: then raises ClientGone."""
-    if delay_ms:
-        try:
-            async with asyncio.timeout(delay_ms / 1000):
-                await receive()
-        except TimeoutError:
-            return
-        raise ClientGone
-
-
-async def _send(answer: Answer, send: Send) -> None:
+async def _send(answer: Answer, receive: Receive, send: Send) -> None:
     if answer.status in (204, 304):
         await send({"type": "http.response.start", "status": answer.status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
@@ -194,4 +240,16 @@ async def _send(answer: Answer, send: Send) -> None:
         (b"content-length", str(len(answer.body)).encode()),
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    if answer.bytes_per_s is not None:
+        await _send_slowly(answer.body, answer.bytes_per_s, receive, send)
+    else:
+        await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _send_slowly(body: bytes, bytes_per_s: int, receive: Receive, send: Send) -> None:
+    """Ten pieces a second; a byte at a time when it is slower than that. Raises ClientGone."""
+    piece = max(1, bytes_per_s // 10)
+    for start in range(0, len(body), piece):
+        await pause(piece / bytes_per_s, receive)
+        await send({"type": "http.response.body", "body": body[start : start + piece], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -7,15 +7,34 @@ to end, where a Momento that stops must drop them.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from sandbox.momento.http_faults import RESET
+
 #: Longer than the 15 s after which aiohttp, the client of the Pipes runtime, drops an idle connection: the client
 #: always closes first, so no request meets a connection that is just being closed.
 KEEP_ALIVE_SECONDS = 75
+
+
+class _Connection(HttpToolsProtocol):
+    """uvicorn's connection, which an app may also reset."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        extensions: Any = {RESET: self._reset}
+        self.scope["extensions"] = extensions
+
+    def _reset(self) -> None:
+        # With no time to linger, closing sends RST where it would have sent FIN.
+        no_linger = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
+        self.transport.abort()
 
 
 class HttpListener:
@@ -60,4 +79,4 @@ class HttpListener:
         await server.wait_closed()
 
     def _connection(self) -> asyncio.Protocol:
-        return HttpToolsProtocol(config=self._config, server_state=self._state, app_state={})
+        return _Connection(config=self._config, server_state=self._state, app_state={})

@@ -32,6 +32,7 @@ class Request:
     params: dict[str, str]
     headers: dict[bytes, bytes]
     body: bytes
+    scope: Message
     receive: Receive
 
     def token(self) -> str:
@@ -80,7 +81,7 @@ async def read_request(scope: Message, receive: Receive) -> Request:
     route, names = split_path(scope)
     query = scope["query_string"].decode("latin-1")
     params = dict(parse_qsl(query, keep_blank_values=True, errors="surrogateescape"))
-    return Request(route, names, params, dict(scope["headers"]), body, receive)
+    return Request(route, names, params, dict(scope["headers"]), body, scope, receive)
 
 
 def split_path(scope: Message) -> tuple[str, tuple[str, ...]]:

@@ -62,6 +62,10 @@ class PipesService:
         """What the pipes measured since the last call, as statistic sets for CloudWatch."""
         return self._runtime.metrics.take()
 
+    def descriptions(self) -> list[dict[str, Any]]:
+        """Every pipe, of all regions, as DescribePipe shows it."""
+        return [pipe.described() for pipe in self._control_plane.pipes()]
+
     def status(self) -> list[dict[str, Any]]:
         """What each pipe has done and is doing: states, counts, lag of the last delivery (ms), and why it holds."""
         return [

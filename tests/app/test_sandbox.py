@@ -7,11 +7,15 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from provision.names import TABLE
 from sandbox.state import SandboxState
+from services.fault_switches import SWITCHES
 from services.runtime import registry
 from services.sandbox_admin import SandboxAdmin
 from tests.app.screen import open_page, ran, table, words
-from tests.conftest import wait_until
+from tests.app.wire import item
+from tests.conftest import AwsClients, wait_until
+from tests.sandbox.running_pipeline import drain_queue
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +50,16 @@ def test_traffic_is_started_and_its_progress_is_shown_to_the_end(admin: SandboxA
     page = click(page, "Start traffic")
 
     wait_until(lambda: "Ended after 20 of 20 writes" in words(ran(page)), what="the end of the traffic")
-    assert list(table(page, "Counts of the Pipes runtime")["state"]) == ["RUNNING"] * 3
+
+    def settled() -> bool:
+        rows = table(ran(page), "Ledger")
+        return bool((rows["in_flight"] == "0").all())
+
+    wait_until(settled, what="the ledger to settle")
+    rows = table(page, "Ledger")
+    assert list(rows["balance"]) == ["balanced"] * 3
+    assert (rows["written"].astype(int) >= 20).all()
+    assert "Balanced" in [said.value for said in page.success]
 
 
 def test_traffic_can_be_stopped_before_its_end(admin: SandboxAdmin) -> None:
@@ -61,23 +74,65 @@ def test_traffic_can_be_stopped_before_its_end(admin: SandboxAdmin) -> None:
     assert "of 1,000 writes" in words(page)
 
 
+def press(page: AppTest, fault: str) -> AppTest:
+    """Presses the one button of a fault."""
+    return ran(page.button(key=f"fault_{fault}").click())
+
+
+def is_on(page: AppTest, fault: str) -> bool:
+    """What the badge in front of a fault says."""
+    said = words(page)
+    assert (f":red-badge[on]\n{fault}\n" in said) != (f":gray-badge[off]\n{fault}\n" in said)
+    return f":red-badge[on]\n{fault}\n" in said
+
+
 @pytest.mark.parametrize(
-    ("on", "off", "what"),
-    [
-        ("Answer 500 until ended", "End it", "Momento answers 500"),
-        ("Use a wrong key", "Use the right key", "Wrong key in the pipes' connection"),
-        ("Stop Momento", "Start Momento", "Momento stopped: connections are refused"),
-    ],
+    "fault", [*(switch.name for switch in SWITCHES), "Wrong key in the pipes' connection", "Momento stopped"]
 )
-def test_a_fault_is_switched_on_and_off_again(admin: SandboxAdmin, on: str, off: str, what: str) -> None:
+def test_a_fault_is_switched_on_and_off_by_its_one_button(admin: SandboxAdmin, fault: str) -> None:
     page = open_page("sandbox")
-    assert f":gray-badge[off]\n{what}" in words(page)
+    assert not is_on(page, fault)
+    assert page.button(key=f"fault_{fault}").label == "Switch on"
 
-    page = click(page, on)
-    assert f":red-badge[on]\n{what}" in words(page)
+    page = press(page, fault)
+    assert is_on(page, fault)
+    assert page.button(key=f"fault_{fault}").label == "End"
 
-    page = click(page, off)
-    assert f":gray-badge[off]\n{what}" in words(page)
+    page = press(page, fault)
+    assert not is_on(page, fault)
+
+
+def test_how_often_a_fault_fired_is_told_while_it_is_on_and_after_it_is_used_up(
+    admin: SandboxAdmin, aws: AwsClients
+) -> None:
+    fault = "Momento answers 500 to the next 20"
+    page = press(open_page("sandbox"), fault)
+    assert "Fired 0 times, 20 to come" in words(page)
+
+    for number in range(12):
+        aws.client("dynamodb").put_item(TableName=TABLE, Item=item(f"Fault Town {number}"))
+
+    wait_until(lambda: "Fired 20 times" in words(ran(page)), what="the fault to be used up")
+    assert not is_on(page, fault)
+    assert "to come" not in words(page)
+    drain_queue(aws)
+
+
+def test_all_faults_are_ended_at_once(admin: SandboxAdmin) -> None:
+    page = open_page("sandbox")
+    for fault in (SWITCHES[0].name, SWITCHES[-1].name, "Wrong key in the pipes' connection", "Momento stopped"):
+        page = press(page, fault)
+    admin.add_faults({"target": "oauth token", "status": 500})
+    page = ran(page)
+    assert "A fault of the admin port: oauth token" in words(page)
+
+    page = ran(page.button(key="end_all_faults").click())
+
+    assert ":red-badge[on]" not in words(page)
+    assert "A fault of the admin port" not in words(page)
+    assert admin.faults()["on"] == []
+    assert admin.status()["momento"]["listening"] is True
+    assert admin.status()["connection_key"] == "right"
 
 
 def test_a_replay_that_is_started_anew_takes_the_place_of_the_one_that_runs(admin: SandboxAdmin) -> None:

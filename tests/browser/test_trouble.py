@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from provision.names import QUEUE, TABLE
 from sandbox.state import SandboxState
+from services.fault_switches import SWITCHES
 from services.sandbox_admin import SandboxAdmin
 from tests.app.wire import item
 from tests.browser.viewer import cell, expect_no_failure, main, open_page
@@ -60,4 +62,23 @@ def test_a_record_that_momento_answers_500_to_becomes_a_dead_letter_on_the_page(
     expect(cell(page, "RetryAttemptsExhausted").first).to_have_count(1, timeout=PATIENCE_MS)
     page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 52})
     expect(main(page).get_by_text("Sequence numbers:")).to_be_visible()
+    expect_no_failure(page, console_errors)
+
+
+def test_a_fault_is_switched_on_counted_and_ended_on_the_page_and_the_ledger_balances(
+    page: Page, dashboard_url: str, admin: SandboxAdmin, aws: AwsClients, console_errors: list[str]
+) -> None:
+    open_page(page, dashboard_url, "sandbox")
+    expect(main(page).get_by_text("Balanced")).to_be_visible(timeout=PATIENCE_MS)
+
+    switch = page.locator(".st-key-fault_" + re.sub(r"[^a-zA-Z0-9_-]", "-", SWITCHES[1].name)).get_by_role("button")
+    switch.click()
+    expect(switch).to_have_text("End", timeout=PATIENCE_MS)
+    aws.client("dynamodb").put_item(TableName=TABLE, Item=item(f"Town {uuid.uuid4().hex[:8]}"))
+    expect(main(page).get_by_text("Fired 2 times")).to_be_visible(timeout=PATIENCE_MS)
+
+    page.get_by_role("button", name="End all faults").click()
+    expect(switch).to_have_text("Switch on", timeout=PATIENCE_MS)
+    expect(main(page).get_by_text("Balanced", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    assert admin.faults()["on"] == []
     expect_no_failure(page, console_errors)

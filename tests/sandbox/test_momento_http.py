@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from sandbox.momento.faults import Fault
+from sandbox.faults.fault import fault_of
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
 
@@ -249,23 +249,23 @@ async def test_a_long_poll_ends_with_its_cache_and_leaves_with_its_client(client
 
 
 async def test_a_fault_answers_in_place_of_the_api_until_it_is_used_up(client: Client) -> None:
-    client.momento.faults.add(Fault("PUT /cache", status=500, count=1))
+    client.momento.faults.add(fault_of({"route": "PUT /cache", "status": 500, "count": 1}))
     assert await client.status("DELETE", "/cache/c?key=k") == 204
     status, body = await client.call("PUT", "/cache/c?key=k&ttl_seconds=60", b"v")
     assert (status, json.loads(body)["title"]) == (500, "Internal Server Error")
     assert len(client.momento._caches.open("c")) == 0
     assert await client.status("PUT", "/cache/c?key=k&ttl_seconds=60", b"v") == 204
-    assert [fired.route for fired in client.momento.faults.fired()] == ["PUT /cache"]
+    assert [fired.target for fired in client.momento.faults.fired()] == ["momento.http PUT /cache"]
 
 
 async def test_a_fault_that_only_delays_lets_the_request_through(client: Client) -> None:
-    client.momento.faults.add(Fault("*", status=None, delay_ms=50))
+    client.momento.faults.add(fault_of({"route": "*", "status": None, "delay_ms": 50}))
     assert await client.status("PUT", "/cache/c?key=k&ttl_seconds=60", b"v") == 204
     assert client.momento._caches.open("c").get(b"k") == b"v"
 
 
 async def test_a_request_whose_client_leaves_during_the_delay_is_not_carried_out(client: Client) -> None:
-    client.momento.faults.add(Fault("*", status=None, delay_ms=30_000))
+    client.momento.faults.add(fault_of({"route": "*", "status": None, "delay_ms": 30_000}))
     call = asyncio.create_task(client.call("PUT", "/cache/c?key=k&ttl_seconds=60", b"v"))
     while not client.momento.faults.fired():
         await asyncio.sleep(0.005)
@@ -276,7 +276,7 @@ async def test_a_request_whose_client_leaves_during_the_delay_is_not_carried_out
 
 @pytest.mark.parametrize("status", [204, 302, 401, 429, 503])
 async def test_a_fault_may_answer_any_status(client: Client, status: int) -> None:
-    client.momento.faults.add(Fault("*", status=status))
+    client.momento.faults.add(fault_of({"route": "*", "status": status}))
     url = client.momento.http_endpoint + "/cache/c?key=k"
     async with client.session.get(url, headers=client.headers, allow_redirects=False) as response:
         assert response.status == status

@@ -12,7 +12,7 @@ import grpc
 import pytest
 from momento_wire_types import cachepubsub_pb2, cachepubsub_pb2_grpc
 
-from sandbox.momento.faults import Fault
+from sandbox.faults.fault import fault_of
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
 
@@ -82,7 +82,7 @@ async def test_open_streams_end_as_unavailable_and_resume_without_a_gap(momento:
 
 
 async def test_stopping_drops_open_requests_and_kept_connections_at_once(momento: MomentoService) -> None:
-    momento.faults.add(Fault("DELETE /cache", delay_ms=60_000))
+    momento.faults.add(fault_of({"route": "DELETE /cache", "delay_ms": 60_000}))
     headers = {"Authorization": momento.keys.v2_key}
     async with aiohttp.ClientSession(momento.http_endpoint, headers=headers) as session:
         kept = await session.put("/cache/c?key=k&ttl_seconds=60", data=b"v")

@@ -1,0 +1,53 @@
+"""What API destinations delivered, as the ledger needs it: one number per request, kept until it is taken.
+
+A request is known again by the hash of its method, path, query and body, so that noting one costs next to nothing
+and a long unobserved replay fits in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox.momento.http_request import Request
+
+#: How many requests are kept when nobody takes them: some 20 MB.
+LIMIT = 500_000
+#: By this EventBridge's own requests are known; whoever else calls the API is none of the ledger's business.
+USER_AGENT = b"Amazon/EventBridge/ApiDestinations"
+
+
+@dataclass(frozen=True)
+class Deliveries:
+    """Fingerprints of requests in the order of their answers, and how many there was no room for."""
+
+    fingerprints: tuple[int, ...]
+    missed: int
+
+
+class DeliveryLog:
+    """The requests that were answered with success since they were last taken."""
+
+    def __init__(self) -> None:
+        self._fingerprints: list[int] = []
+        self._missed = 0
+
+    def note(self, request: Request) -> None:
+        """Keep the request if an API destination sent it."""
+        if request.headers.get(b"user-agent") != USER_AGENT:
+            return
+        if len(self._fingerprints) >= LIMIT:
+            self._missed += 1
+            return
+        scope = request.scope
+        self._fingerprints.append(fingerprint(scope["method"], scope["raw_path"], scope["query_string"], request.body))
+
+    def take(self) -> Deliveries:
+        """What was noted, which is then forgotten."""
+        taken = Deliveries(tuple(self._fingerprints), self._missed)
+        self._fingerprints, self._missed = [], 0
+        return taken
+
+
+def fingerprint(method: str, raw_path: bytes, query: bytes, body: bytes) -> int:
+    """A number for one request, good for this process only."""
+    return hash((method, raw_path, query, body))

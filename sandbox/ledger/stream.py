@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.aws.calls import AwsCaller, AwsCallFailed
 
 #: Records per call. Between calls others have their turn, so that a look delays no delivery by more than some ms.
-_PAGE = 50
+_PAGE = 25
 _LOST_ITERATOR = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException"})
 
 

@@ -28,7 +28,7 @@ FULL = {
     "live_topic": "The newest 200 events.",
     "pipes": "Log records",
     "dead_letters": "Select a row to read one.",
-    "sandbox": "read = filtered + delivered + dead-lettered + in flight",
+    "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",
 }
 
 

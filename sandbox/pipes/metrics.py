@@ -49,6 +49,7 @@ class PipeMetrics:
 
     def __init__(self) -> None:
         self._sets: dict[tuple[str, str], list[float]] = {}
+        self._failures: dict[tuple[str, str], int] = {}
         self._running = 0
 
     def begin(self) -> None:
@@ -64,8 +65,8 @@ class PipeMetrics:
         self._add(pipe, "EventSize", report.size_bytes)
         self._add(pipe, "Duration", report.duration_ms)
         self._add(pipe, "TargetStageDuration", report.target_ms)
-        for name in _FAILURES:
-            self._add(pipe, name, 1 if name in report.failures else 0)
+        for name in report.failures:
+            self._failures[pipe, name] = self._failures.get((pipe, name), 0) + 1
 
     def abandon(self) -> None:
         """An execution was cut off by a stop. It will be made again."""
@@ -74,6 +75,12 @@ class PipeMetrics:
     def take(self) -> list[Metric]:
         """What was collected since the last call."""
         sets, self._sets = self._sets, {}
+        failures, self._failures = self._failures, {}
+        for pipe, invocations in [(pipe, values[0]) for (pipe, name), values in sets.items() if name == "Invocations"]:
+            for name in _FAILURES:
+                failed = failures.get((pipe, name), 0)
+                # Each execution is a value of 0 or 1.
+                sets[pipe, name] = [invocations, failed, int(failed == invocations), int(failed > 0)]
         return [Metric(name, pipe, _UNITS.get(name, "None"), *values) for (pipe, name), values in sets.items()]
 
     def _add(self, pipe: str, name: str, value: float) -> None:

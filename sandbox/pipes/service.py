@@ -1,8 +1,9 @@
 """EventBridge Pipes for the sandbox: the API and the runtime, as one object.
 
-    table write ─ notify_write ─▶ Bell ─▶ ShardReader ─▶ FilterSet ─▶ Template ─▶ ApiDestinations ─▶ target
-                                                            │                        │
-                                                        (filtered)             DeadLetterQueue
+    table write ─ notify_write ─▶ Bell ─▶ ShardReader ─▶ ShardLanes ─▶ Journey ─▶ ApiDestinations ─▶ target
+                                              │              │            │
+                                      (ShardWindow: one  (filtered)    GivingUp ─▶ dead letters
+                                       read for all)
 
 `HttpApi` answers the calls signed for `pipes`; `ControlPlane` keeps the pipes; `Runtime` is what they share.
 """

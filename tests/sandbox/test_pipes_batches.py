@@ -13,7 +13,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from sandbox.aws.calls import AwsCaller
-from sandbox.pipes import executions
+from sandbox.pipes import executions, shard_window
 from sandbox.pipes.lanes import lane_of
 from tests.sandbox.running_pipes import Call, Stage, stage, until
 
@@ -233,7 +233,10 @@ class Counting:
         return await self._aws.call(operation, payload, region=region)
 
 
-async def test_pipes_that_keep_up_share_their_reads_and_one_that_holds_delays_nobody() -> None:
+async def test_pipes_that_keep_up_share_their_reads_and_one_that_holds_delays_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shard_window, "_MAXIMUM_RECORDS", 100)
     counting = Counting()
     async with stage(counting.wrap) as at:
         at.endpoint.answer = lambda call: web.Response(status=503 if call.method == "POST" else 204)
@@ -251,19 +254,19 @@ async def test_pipes_that_keep_up_share_their_reads_and_one_that_holds_delays_no
             await at.settled(1, name)
 
         counting.calls.clear()
-        for number in range(1200):
+        for number in range(400):
             await at.put(f"City {number}", MaxTemp=number)
             if number % 50 == 0:
                 for name in names:
                     await at.settled(number + 2, name)
         for name in names:
-            await at.settled(1201, name)
+            await at.settled(401, name)
         reads = counting.calls.count("dynamodbstreams.GetRecords")
-        assert reads < 1200
+        assert reads < 400
 
         at.endpoint.answer = lambda call: web.Response(status=204)
-        status = await at.settled(1201, held["Name"])
-        assert status["delivered"] == 1201
+        status = await at.settled(401, held["Name"])
+        assert status["delivered"] == 401
     held_order = [json.loads(c.body)["dynamodb"]["SequenceNumber"] for c in at.endpoint.calls if c.method == "POST"]
     assert list(dict.fromkeys(held_order)) == sorted(set(held_order))
 

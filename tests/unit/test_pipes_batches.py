@@ -141,7 +141,7 @@ def test_metrics_are_statistic_sets_that_start_anew_when_taken() -> None:
 
     assert taken["p", "Duration"] == Metric("Duration", "p", "Milliseconds", 2, 6.0, 2.0, 4.0)
     assert taken["p", "EventCount"].sum == 6
-    assert taken["p", "ExecutionFailed"].sum == 2
+    assert taken["p", "ExecutionFailed"] == Metric("ExecutionFailed", "p", "None", 2, 2, 1, 1)
     assert (taken["p", "ExecutionTimeout"].count, taken["p", "ExecutionTimeout"].sum) == (2, 0)
     assert taken["", "Concurrency"].maximum == 1
     assert metrics.take() == []

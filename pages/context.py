@@ -62,7 +62,7 @@ def readings(source: Pipeline) -> Readings:
 
 def recent_tallies(source: Pipeline, seconds: float = LATELY_S) -> dict[str, PipeTally]:
     """Per pipe, what it did in the last `seconds`. Raises DashboardError."""
-    return tally(source.executions.get().value, int((time.time() - seconds) * 1000))
+    return tally(source.log.get().value.executions, int((time.time() - seconds) * 1000))
 
 
 def recent_counts(feed: TopicFeed) -> tuple[SecondCount, ...]:

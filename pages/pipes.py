@@ -107,8 +107,9 @@ def _cards(pipeline: Pipeline) -> None:
 
 def _logs(pipeline: Pipeline, wanted: str | None) -> None:
     where = context.viewer_zone()
-    found = [one for one in pipeline.executions.get().value if wanted in (None, one.pipe)]
-    records = [one for one in pipeline.log_records.get().value if wanted in (None, one.pipe)]
+    log = pipeline.log.get().value
+    found = [one for one in log.executions if wanted in (None, one.pipe)]
+    records = [one for one in log.records if wanted in (None, one.pipe)]
     newest = sorted(records, key=lambda record: record.time_ms, reverse=True)[:SHOWN]
     st.subheader("Executions")
     if not found:

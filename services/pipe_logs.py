@@ -8,7 +8,6 @@ JSON at all (AWS writes one when it sets a subscription up) are taken as they co
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -123,47 +122,55 @@ def _pascal(message_type: str) -> str:
 
 def executions(records: Iterable[LogRecord]) -> list[Execution]:
     """The executions in the records, the one that started last first. Records may come in any order."""
-    by_id: OrderedDict[str, list[LogRecord]] = OrderedDict()
+    by_id: dict[str, Execution] = {}
     for record in records:
         if record.readable:
-            by_id.setdefault(record.execution_id, []).append(record)
-    found = [_execution(sorted(group, key=lambda record: record.time_ms)) for group in by_id.values()]
+            by_id[record.execution_id] = extended(by_id.get(record.execution_id), record)
+    return newest_first(by_id.values())
+
+
+def newest_first(found: Iterable[Execution]) -> list[Execution]:
+    """Executions, the one that started last first."""
     return sorted(found, key=lambda execution: execution.started_ms, reverse=True)
 
 
-_FAILURES = frozenset({"ExecutionFailed", "ExecutionPartiallyFailed", "ExecutionTimeout"})
-
-
-def _execution(records: list[LogRecord]) -> Execution:
-    types = [record.message_type for record in records]
-    location, event_name = _of_payload(records)
-    errors = [record.error for record in records if record.error]
+def extended(known: Execution | None, record: LogRecord) -> Execution:
+    """An execution with one more of its records, which may come in any order."""
+    location, event_name = _of_payload(record)
+    if known is None:
+        known = Execution(record.execution_id, record.pipe, record.time_ms, record.time_ms, Outcome.RUNNING)
+    later = record.time_ms >= known.last_ms
     return Execution(
-        execution_id=records[0].execution_id,
-        pipe=records[0].pipe,
-        started_ms=records[0].time_ms,
-        last_ms=records[-1].time_ms,
-        outcome=_outcome(types),
-        location=location,
-        event_name=event_name,
-        error=errors[-1] if errors else "",
-        attempts=types.count("TargetInvocationFailed"),
+        execution_id=known.execution_id,
+        pipe=known.pipe or record.pipe,
+        started_ms=min(known.started_ms, record.time_ms),
+        last_ms=max(known.last_ms, record.time_ms),
+        outcome=max(known.outcome, _outcome(record.message_type), key=_RANK.__getitem__),
+        location=known.location or location,
+        event_name=known.event_name or event_name,
+        error=record.error if record.error and (later or not known.error) else known.error,
+        attempts=known.attempts + (record.message_type == "TargetInvocationFailed"),
     )
 
 
-def _outcome(types: list[str]) -> Outcome:
-    if "ExecutionSucceeded" in types:
+_FAILURES = frozenset({"ExecutionFailed", "ExecutionPartiallyFailed", "ExecutionTimeout"})
+#: What a record proves outweighs what another leaves open.
+_RANK = {Outcome.RUNNING: 0, Outcome.HOLDING: 1, Outcome.FAILED: 2, Outcome.SUCCEEDED: 3}
+
+
+def _outcome(message_type: str) -> Outcome:
+    """How the execution stands as far as one record tells."""
+    if message_type == "ExecutionSucceeded":
         return Outcome.SUCCEEDED
-    if _FAILURES.intersection(types):
+    if message_type in _FAILURES:
         return Outcome.FAILED
-    return Outcome.HOLDING if "TargetInvocationFailed" in types else Outcome.RUNNING
+    return Outcome.HOLDING if message_type == "TargetInvocationFailed" else Outcome.RUNNING
 
 
-def _of_payload(records: list[LogRecord]) -> tuple[str, str]:
-    """Location and event name of the first stream record in a payload, or two empty texts."""
-    for record in records:
-        if record.message_type == "ExecutionStarted" and record.payload:
-            return _first_change(record.payload)
+def _of_payload(record: LogRecord) -> tuple[str, str]:
+    """Location and event name of the first stream record in the payload of a start, or two empty texts."""
+    if record.message_type == "ExecutionStarted" and record.payload:
+        return _first_change(record.payload)
     return "", ""
 
 

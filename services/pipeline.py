@@ -6,16 +6,15 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import pipe_logs, pipes, propagation
+from services import pipes, propagation
 from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
-from services.log_tail import LogTail
+from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
-from services.pipe_logs import Execution, LogRecord
 from services.propagation import Propagation
 from services.shared import Shared
 from services.topic_feed import TopicFeed
@@ -42,10 +41,7 @@ class Pipeline:
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
-        self.log_records: Shared[tuple[LogRecord, ...]] = Shared(self._tail.refresh, 1.0)
-        self.executions: Shared[list[Execution]] = Shared(
-            lambda: pipe_logs.executions(self.log_records.get().value), 1.0
-        )
+        self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
         self.feed.start()
 

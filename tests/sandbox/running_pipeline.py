@@ -67,8 +67,7 @@ def readings(pipeline: Pipeline, since_ms: int) -> Readings:
     for shared in (
         pipeline.pipes,
         pipeline.depth,
-        pipeline.log_records,
-        pipeline.executions,
+        pipeline.log,
         pipeline.cache_latency_ms,
     ):
         shared.forget()
@@ -79,7 +78,7 @@ def readings(pipeline: Pipeline, since_ms: int) -> Readings:
         errors.append(error)
     return Readings(
         pipeline.pipes.get().value,
-        pipe_logs.tally(pipeline.executions.get().value, since_ms),
+        pipe_logs.tally(pipeline.log.get().value.executions, since_ms),
         pipeline.depth.get().value,
         pipeline.feed.status(),
         tuple(errors),

@@ -182,7 +182,7 @@ def test_a_wrong_key_fills_the_queue_and_the_notices_and_the_right_one_ends_it(
     failures = [notice for notice in noticed(pipeline, since) if "failed once" in notice.headline]
     assert {notice.severity for notice in failures} == {Severity.PROBLEM}
     assert all("401" in notice.detail for notice in failures)
-    errors = [record for record in pipeline.log_records.get().value if record.status == 401]
+    errors = [record for record in pipeline.log.get().value.records if record.status == 401]
     assert errors
     assert all(record.level == "ERROR" for record in errors)
 
@@ -217,7 +217,7 @@ def test_a_stopped_momento_holds_the_pipes_and_nothing_is_lost(pipeline: Pipelin
     assert any("hold records back" in notice.headline for notice in found)
     assert any("subscription is reconnecting" in notice.headline for notice in found)
     assert any("cannot be read" in notice.headline for notice in found)
-    held = [execution for execution in pipeline.executions.get().value if execution.outcome is Outcome.HOLDING]
+    held = [execution for execution in pipeline.log.get().value.executions if execution.outcome is Outcome.HOLDING]
     assert {execution.location for execution in held if execution.started_ms >= since} >= {towns[0]}
     assert pipeline.queue.depth().total == 0
     lookup = pipeline.lookups.look_up(towns[0])

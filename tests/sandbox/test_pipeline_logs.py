@@ -33,9 +33,8 @@ def executions_of(pipeline: Pipeline, location: str, number: int) -> list[Execut
     """The executions for a location, once there are so many and all are over."""
 
     def over() -> list[Execution] | None:
-        pipeline.log_records.forget()
-        pipeline.executions.forget()
-        found = [execution for execution in pipeline.executions.get().value if execution.location == location]
+        pipeline.log.forget()
+        found = [execution for execution in pipeline.log.get().value.executions if execution.location == location]
         ended = [execution for execution in found if execution.outcome is not Outcome.RUNNING]
         return ended if len(ended) == number else None
 
@@ -81,23 +80,20 @@ def own_group(
 
 
 def lines(tail: LogTail) -> list[str]:
-    return [record.raw for record in tail.refresh()]
+    return [record.raw for record in tail.refresh().records]
 
 
 def now_ms() -> int:
     return int(time.time() * 1000)
 
 
-def test_a_group_larger_than_a_page_is_read_whole(
-    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The emulator cuts at the page's size and gives no token to go on with."""
+def test_a_group_larger_than_a_page_is_read_whole(own_group: tuple[LogTail, Put]) -> None:
     tail, put = own_group
-    monkeypatch.setattr(log_tail, "_PAGE", 10)
     start = now_ms() - 10_000
-    # Three lines to a millisecond, so that pages end within one.
-    written = [(start + number // 3, f"line {number}") for number in range(47)]
-    put(*written)
+    # A page ends at about 1 MB; several lines to a millisecond, so that pages end within one.
+    written = [(start + number // 3, f"line {number} " + "x" * 100_000) for number in range(30)]
+    for first in range(0, 30, 5):
+        put(*written[first : first + 5])
 
     assert lines(tail) == [line for _, line in written]
     assert lines(tail) == [line for _, line in written], "a second look finds nothing twice"
@@ -108,9 +104,44 @@ def test_a_line_that_was_written_late_is_still_found(own_group: tuple[LogTail, P
     moment = now_ms()
     put((moment, "first"))
     assert lines(tail) == ["first"]
-    put((moment - 5_000, "late"))
+    put((moment - log_tail.OVERLAP_MS + 500, "late"))
 
     assert sorted(lines(tail)) == ["first", "late"]
+
+
+def test_a_line_that_was_written_very_late_is_found_by_the_next_deep_look(
+    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail, put = own_group
+    moment = now_ms()
+    put((moment, "first"))
+    lines(tail)
+    put((moment - 60_000, "late"))
+    assert lines(tail) == ["first"]
+
+    monkeypatch.setattr(log_tail, "DEEP_EVERY_MS", 0)
+
+    assert sorted(lines(tail)) == ["first", "late"]
+
+
+def test_executions_outlive_the_records_that_told_of_them(
+    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail, put = own_group
+    moment = now_ms()
+
+    def told(execution: str, message_type: str, at_ms: int) -> tuple[int, str]:
+        return at_ms, json.dumps({"timestamp": at_ms, "executionId": execution, "messageType": message_type})
+
+    put(told("failed", "ExecutionFailed", moment - 3000))
+    tail.refresh()
+    put(*[told(f"good {number}", "ExecutionSucceeded", moment - 2000) for number in range(log_tail.CAPACITY)])
+    view = tail.refresh()
+
+    assert len(view.records) == log_tail.CAPACITY
+    assert "failed" not in {record.execution_id for record in view.records}
+    assert [one.outcome for one in view.executions if one.execution_id == "failed"] == [Outcome.FAILED]
+    assert len(view.executions) == log_tail.CAPACITY + 1
 
 
 def test_a_record_that_claims_to_be_of_the_future_does_not_blind_the_tail(own_group: tuple[LogTail, Put]) -> None:
@@ -133,11 +164,13 @@ def test_an_event_of_the_future_does_not_blind_the_tail(own_group: tuple[LogTail
 
 
 def test_more_records_than_it_can_keep_leave_the_newest_however_often_it_looks(
-    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
+    sandbox_stack: SandboxState, own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tail, put = own_group
+    _, put = own_group
     monkeypatch.setattr(log_tail, "CAPACITY", 10)
-    start = now_ms() - 10_000
+    clients = Aws(aws_access(sandbox_stack))
+    tail = LogTail(clients)
+    start = now_ms() - 2_000
     put(*[(start + number, f"line {number}") for number in range(30)])
     newest = [f"line {number}" for number in range(20, 30)]
     assert lines(tail) == newest
@@ -146,6 +179,7 @@ def test_more_records_than_it_can_keep_leave_the_newest_however_often_it_looks(
 
     assert lines(tail) == [*newest[1:], "line 30"]
     assert lines(tail) == [*newest[1:], "line 30"]
+    clients.close()
 
 
 def test_what_is_older_than_the_first_look_is_left_alone(own_group: tuple[LogTail, Put]) -> None:

@@ -25,7 +25,7 @@ _TYPE_COLOURS = alt.Scale(domain=[name for name, _ in _TYPES], range=["#0d9488",
 def _temperature_spec() -> dict[str, Any]:
     base = alt.Chart(alt.Undefined).encode(
         x=alt.X("time:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
-        color=alt.Color("location:N", title="Location", legend=alt.Legend(orient="bottom", columns=3)),
+        color=alt.Color("location:N", title="Location", legend=alt.Legend(orient="bottom", columns=3, symbolLimit=12)),
         tooltip=[
             alt.Tooltip("location:N", title="Location"),
             alt.Tooltip("max_temp:Q", title="Maximum °F"),
@@ -51,7 +51,7 @@ def _rate_spec() -> dict[str, Any]:
         .encode(
             x=alt.X("second:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
             y=alt.Y("events:Q", title="Events per second"),
-            color=alt.Color("type:N", title=None, scale=_TYPE_COLOURS, legend=alt.Legend(orient="bottom")),
+            color=alt.Color("type:N", title=None, scale=_TYPE_COLOURS, legend=alt.Legend(orient="bottom", columns=2)),
             tooltip=[
                 alt.Tooltip("type:N", title="Event"),
                 alt.Tooltip("events:Q", title="Events"),

@@ -13,7 +13,7 @@ from pages import context
 from services.agreement import Agreement
 from services.errors import DashboardError, InvalidInput
 from services.lookup import Lookup, Tally
-from services.weather import check_location
+from services.weather import key_of
 
 state = st.session_state
 
@@ -36,7 +36,7 @@ def _look_up() -> None:
     state.pop("lookup_result", None)
     state.pop("lookup_error", None)
     try:
-        location = check_location(state.get("lookup_location"))
+        location = key_of(state.get("lookup_location"))
         state.lookup_result = context.pipeline().lookups.look_up(location)
     except (InvalidInput, DashboardError) as error:
         state.lookup_error = error

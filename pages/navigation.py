@@ -35,6 +35,7 @@ pages = [
 if runtime.target is Target.SANDBOX:
     pages.append(st.Page("sandbox.py", title="Sandbox", icon=":material/science:"))
 page = st.navigation(pages)
+st.set_page_config(page_title=f"{page.title} · Weather pipeline")
 
 sidebar.show(runtime)
 # Again above the page, because a phone hides the sidebar.

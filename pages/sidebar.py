@@ -45,7 +45,7 @@ def _state(runtime: Runtime) -> None:
     _momento(pipeline)
     _feed(pipeline)
     _queue(pipeline)
-    with st.expander("Endpoints"):
+    with st.expander("Endpoints", expanded=True):
         st.text(f"Region {pipeline.access.region}")
         st.text(f"AWS\n{pipeline.aws_endpoint}")
         st.text(f"Momento gRPC\n{pipeline.momento_address.label}")

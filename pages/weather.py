@@ -13,7 +13,7 @@ from components import propagation_steps
 from components.boxes import error_box, guarded
 from pages import context
 from services.errors import DashboardError, InvalidInput
-from services.weather import LABELS, TTL_MAX_S, check, check_location
+from services.weather import LABELS, TTL_MAX_S, check, key_of
 
 #: Attribute name -> key of its input.
 _KEYS = {
@@ -51,7 +51,7 @@ def _save() -> None:
 def _ask_to_delete() -> None:
     state.weather_problems = {}
     try:
-        state.weather_to_delete = check_location(state.get("weather_delete"))
+        state.weather_to_delete = key_of(state.get("weather_delete"))
     except InvalidInput as error:
         state.weather_problems = {"delete": error}
 

@@ -153,9 +153,12 @@ def ensure_pipe(aws: Clients, flow: stack.Flow, ends: stack.PipeEnds) -> str:
     """The ARN of one running pipe, created if missing.
 
     A new role or stream may not be known everywhere yet, and AWS then fails the creation (facts/aws-pipes.md,
-    section 7). Such a pipe is deleted and created again until it runs, within READY_WITHIN_S.
+    section 7). Such a pipe is deleted and created again until it runs, within READY_WITHIN_S. So is one that reads
+    another stream, as after the table was made anew: a pipe's source cannot be changed.
     """
     deadline = time.monotonic() + READY_WITHIN_S
+    if _reads_another_stream(aws, flow, ends.stream):
+        _remove_pipe(aws, flow)
     while True:
         arn = _create_pipe(aws, flow, ends)
         state, reason = _settled(aws, flow)
@@ -163,9 +166,22 @@ def ensure_pipe(aws: Clients, flow: stack.Flow, ends: stack.PipeEnds) -> str:
             return arn
         if time.monotonic() > deadline:
             raise ProvisionFailed(f"Pipe {names.pipe(flow.name)} is {state}: {reason}")
-        aws.pipes.delete_pipe(Name=names.pipe(flow.name))
-        wait_until(lambda: pipe_state(aws, flow)[0] == "", f"Deletion of pipe {names.pipe(flow.name)}")
+        _remove_pipe(aws, flow)
         time.sleep(2)
+
+
+def _reads_another_stream(aws: Clients, flow: stack.Flow, stream_arn: str) -> bool:
+    try:
+        return aws.pipes.describe_pipe(Name=names.pipe(flow.name))["Source"] != stream_arn
+    except ClientError as error:
+        if is_missing(error):
+            return False
+        raise
+
+
+def _remove_pipe(aws: Clients, flow: stack.Flow) -> None:
+    aws.pipes.delete_pipe(Name=names.pipe(flow.name))
+    wait_until(lambda: pipe_state(aws, flow)[0] == "", f"Deletion of pipe {names.pipe(flow.name)}")
 
 
 def _create_pipe(aws: Clients, flow: stack.Flow, ends: stack.PipeEnds) -> str:

@@ -24,6 +24,7 @@ from sandbox.faults.board import FaultBoard
 from sandbox.http_server import HttpServer, bind
 from sandbox.ledger.ledger import Ledger
 from sandbox.ledger.letters import LetterLog
+from sandbox.loopback_only import LoopbackOnly
 from sandbox.metrics import MetricsPublisher
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
@@ -76,8 +77,9 @@ class Sandbox:
         )
         self.ledger = Ledger(emulator, self.pipes, self.momento, letters)
         self.traffic = TrafficControl()
-        self._aws = HttpServer(Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes), aws_socket)
-        self._admin = HttpServer(AdminApi(self).app, bind(options.host, options.admin_port))
+        gateway = Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes)
+        self._aws = HttpServer(LoopbackOnly(gateway), aws_socket)
+        self._admin = HttpServer(LoopbackOnly(AdminApi(self).app), bind(options.host, options.admin_port))
         self.state = SandboxState(
             pid=getpid(),
             instance=uuid.uuid4().hex,

@@ -40,8 +40,8 @@ class Setting:
 SETTINGS: tuple[Setting, ...] = (
     Setting("TARGET", "sandbox or aws; without it, aws if any credential is set, else sandbox"),
     Setting("MOMENTO_API_KEY", "Momento API key, v2 or v1", secret=True, credential=True),
-    Setting("MOMENTO_ENDPOINT", "endpoint of a v2 key, such as cell-4-us-west-2-1.prod.a.momentohq.com"),
-    Setting("MOMENTO_API_ENDPOINT", "base URL of Momento's HTTP API, such as https://api.cache.<endpoint>"),
+    Setting("MOMENTO_ENDPOINT", "endpoint of a v2 key, as the console shows it", credential=True),
+    Setting("MOMENTO_API_ENDPOINT", "base URL of Momento's HTTP API, https://api.cache.<endpoint>", credential=True),
     Setting(
         "AWS_REGION",
         "region of the stack, such as us-west-2; AWS_DEFAULT_REGION and a profile's count too",

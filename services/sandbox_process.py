@@ -99,6 +99,10 @@ def _info(raw: dict[str, Any]) -> SandboxInfo:
     )
 
 
+#: The exit code of a sandbox that found another one running; the other is then the one to speak of.
+_ANOTHER_RUNS = 3
+
+
 class SandboxProcess:
     """Finds the sandbox that runs or starts one; stops it only if it was started here."""
 
@@ -151,7 +155,8 @@ class SandboxProcess:
         if self.starting:
             raise SandboxNotRunning("The sandbox is starting.", "It takes a few seconds.")
         why = (known.failure if known else "") or self._last_words()
-        raise SandboxNotRunning(f"The sandbox is not running. {why}".strip(), "Start it again here, or by hand.")
+        advice = "Start it from the dashboard, or with `python -m sandbox`."
+        raise SandboxNotRunning(f"The sandbox is not running. {why}".strip(), advice)
 
     def stop(self) -> None:
         """Stops the child if it was started here; a sandbox that somebody else runs is left alone."""
@@ -169,7 +174,7 @@ class SandboxProcess:
     def _last_words(self) -> str:
         """How the child ended, and the last thing that it complained of."""
         code = self._child.poll() if self._child is not None else None
-        if not code:
+        if not code or code == _ANOTHER_RUNS:
             return ""
         ending = f"It was ended by signal {-code}." if code < 0 else f"It ended with exit code {code}."
         try:

@@ -19,7 +19,8 @@ from services.errors import InvalidInput
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-#: DynamoDB's limit for a partition key is 2,048 bytes; nobody's town needs more than this many characters.
+#: DynamoDB's limit for a partition key; nobody's town needs more than this many characters.
+KEY_MAX_BYTES = 2048
 LOCATION_MAX_CHARACTERS = 128
 #: Temperatures in °F that the form takes: anything measured on Earth, with room.
 TEMPERATURE_LIMIT_F = Decimal(200)
@@ -109,6 +110,19 @@ def check_location(value: Any) -> str:
         )
     if not text.isprintable():
         raise InvalidInput("Location", "Location has an invisible character in it.", "Type it again.")
+    return text
+
+
+def key_of(value: Any) -> str:
+    """The key of a record that may already exist, exactly as given: what is in the table may break our rules.
+
+    Raises InvalidInput for what no item can have as its key: DynamoDB takes 1 to 2,048 bytes.
+    """
+    text = str(value or "")
+    if not text:
+        raise InvalidInput("Location", "Location is empty.", "Choose or enter one.")
+    if len(text.encode("utf-8", "replace")) > KEY_MAX_BYTES:
+        raise InvalidInput("Location", "Location is longer than any key in the table.", "Shorten it.")
     return text
 
 

@@ -2,7 +2,8 @@
 
 Calls signed for `pipes` go to our own Pipes service; everything else goes to the emulator. On the way back two
 things are watched: a table write rings the bell for the Pipes runtime, and a change of a connection or an API
-destination makes it forget what it had looked up. DescribeConnection loses its secrets, as on AWS.
+destination makes it forget what it had looked up. DescribeConnection loses its secrets, as on AWS, and GetItem
+states the capacity that AWS would.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox.aws.partiql import PARTIQL, refuse_partiql_writes
+from sandbox.aws.read_capacity import with_true_capacity
+
 _CREDENTIAL = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 
 #: DynamoDB operations after which a stream may hold a new record.
@@ -24,9 +28,6 @@ _TABLE_WRITES = frozenset(
         "DeleteItem",
         "BatchWriteItem",
         "TransactWriteItems",
-        "ExecuteStatement",
-        "BatchExecuteStatement",
-        "ExecuteTransaction",
     }
 )
 _EVENTS_CHANGES = frozenset(
@@ -67,6 +68,9 @@ class Gateway:
             await self._pipes.asgi(scope, receive, send)
             return
         target, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
+        if target == "DynamoDB_20120810" and operation in PARTIQL:
+            await refuse_partiql_writes(self._emulator, scope, receive, send)
+            return
         await self._emulator(scope, receive, self._watch(target, operation, send))
 
     def _watch(self, target: str, operation: str, send: Send) -> Send:
@@ -75,7 +79,9 @@ class Gateway:
         if target == "AWSEvents" and operation in _EVENTS_CHANGES:
             return _after_start(send, self._pipes.notify_events_change)
         if target == "AWSEvents" and operation == "DescribeConnection":
-            return _Redacted(send)
+            return _Rewritten(send, _without_secrets)
+        if target == "DynamoDB_20120810" and operation == "GetItem":
+            return _Rewritten(send, with_true_capacity)
         return send
 
 
@@ -95,11 +101,12 @@ def _after_start(send: Send, notify: Callable[[], None]) -> Send:
     return watching
 
 
-class _Redacted:
-    """Holds a JSON answer back until it is whole, and sends it without secret values."""
+class _Rewritten:
+    """Holds a JSON answer back until it is whole, and sends it as `rewrite` would have it."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, rewrite: Callable[[Any], Any]) -> None:
         self._send = send
+        self._rewrite = rewrite
         self._start: Message = {}
         self._body = b""
 
@@ -110,7 +117,7 @@ class _Redacted:
         self._body += message.get("body", b"")
         if message.get("more_body", False):
             return
-        body = json.dumps(_without_secrets(json.loads(self._body))).encode()
+        body = json.dumps(self._rewrite(json.loads(self._body))).encode()
         kept = [(n, v) for n, v in self._start["headers"] if n.lower() not in (b"content-length", b"x-amz-crc32")]
         await self._send({**self._start, "headers": [*kept, (b"content-length", str(len(body)).encode())]})
         await self._send({"type": "http.response.body", "body": body})

@@ -113,7 +113,7 @@ def test_an_item_of_the_table_that_is_no_weather_is_shown_as_it_is(aws: AwsClien
 
 
 def test_a_bad_location_is_refused_and_nothing_is_read() -> None:
-    page = look_up("x" * 129)
+    page = look_up("x" * 2049)
 
     assert [box.value for box in page.error] == ["Not accepted"]
     assert "Location has 129 characters." in words(page)

@@ -100,6 +100,19 @@ def test_down_takes_everything_away_and_up_brings_it_back(
     assert "missing" not in {resource.state for resource in status(stack_clients)}
 
 
+def test_pipes_follow_a_table_that_was_made_anew(
+    own_sandbox: tuple[SandboxState, Path], stack_clients: Clients
+) -> None:
+    state, _ = own_sandbox
+    # Given a table that somebody deleted, and so a stream that is gone
+    stack_clients.dynamodb.delete_table(TableName=names.TABLE)
+    # When the stack is brought up again
+    bring_up(stack_clients, state)
+    # Then the pipes read the stream of the new table
+    stream = stack_clients.dynamodb.describe_table(TableName=names.TABLE)["Table"]["LatestStreamArn"]
+    assert {stack_clients.pipes.describe_pipe(Name=pipe)["Source"] for pipe in names.PIPES} == {stream}
+
+
 def provision_command(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOMENTO_"))}
     return subprocess.run(
@@ -150,6 +163,7 @@ def test_a_pipe_that_aws_fails_to_create_is_deleted_and_created_again(monkeypatc
     name = {"Name": names.pipe(flow.name)}
     failed = {**name, "CurrentState": "CREATE_FAILED", "StateReason": "Error occurred while sending message to SQS"}
     with Stubber(aws.pipes) as stub:
+        stub.add_client_error("describe_pipe", "NotFoundException", expected_params=name)
         stub.add_response("create_pipe", {"Arn": "arn:1", **name}, None)
         for _ in range(2):
             stub.add_response("describe_pipe", failed, name)

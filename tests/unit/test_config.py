@@ -51,7 +51,6 @@ def aws_config(config: Config) -> AwsConfig:
         {"TARGET": "sandbox", **KEYS, **REGION, **MOMENTO},
         {"AWS_ACCESS_KEY_ID": "  ", "MOMENTO_API_KEY": ""},
         REGION,
-        {"MOMENTO_ENDPOINT": PLACE},
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "PATH": "/bin"},
     ],
 )
@@ -88,6 +87,7 @@ ALL_MISSING = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "MOME
         ({"AWS_SECRET_ACCESS_KEY": SECRET}, ["AWS_ACCESS_KEY_ID", "AWS_REGION", "MOMENTO_API_KEY"]),
         ({**KEYS, **REGION, "MOMENTO_API_KEY": V2}, ["MOMENTO_ENDPOINT"]),
         ({"MOMENTO_API_KEY": V2}, [*ALL_MISSING[:3], "MOMENTO_ENDPOINT"]),
+        ({"MOMENTO_ENDPOINT": PLACE}, [*ALL_MISSING[:3], "MOMENTO_API_KEY"]),
         ({"AWS_PROFILE": "work", **REGION}, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "MOMENTO_API_KEY"]),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.errors import InvalidInput
-from services.weather import LABELS, WeatherRecord, check, number_text, plain
+from services.weather import LABELS, WeatherRecord, check, key_of, number_text, plain
 
 GOOD: dict[str, Any] = {
     "Location": "Seattle",
@@ -181,3 +181,14 @@ def test_attributes_of_any_type_are_shown_as_text() -> None:
     item = {"Location": {"S": "Oslo"}, "MaxTemp": {"N": "7"}, "Odd": {"NULL": True}, "Map": {"M": {"a": {"N": "1"}}}}
 
     assert plain(item) == {"Location": "Oslo", "MaxTemp": "7", "Odd": "True", "Map": "{'a': {'N': '1'}}"}
+
+
+@pytest.mark.parametrize("key", [" lead", 'quoted "town"', "back\\slash", "x" * 300, "tab\there"])
+def test_a_key_that_is_in_the_table_is_taken_as_it_is(key: str) -> None:
+    assert key_of(key) == key
+
+
+@pytest.mark.parametrize("key", [None, "", "x" * 2049])
+def test_what_cannot_be_a_key_is_refused(key: str | None) -> None:
+    with pytest.raises(InvalidInput):
+        key_of(key)

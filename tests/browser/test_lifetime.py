@@ -65,7 +65,7 @@ def test_a_sandbox_that_was_killed_is_said_to_be_gone_and_the_button_brings_it_b
     dashboard.until_healthy()
     first = dashboard.until_sandbox_ready()
     open_page(page, dashboard.url, "")
-    expect(main(page).get_by_role("img")).to_be_visible(timeout=20_000)
+    expect(main(page).get_by_role("img", name="DynamoDB table")).to_be_visible(timeout=20_000)
 
     os.kill(first.pid, signal.SIGKILL)
     expect(main(page).get_by_text("The sandbox is not running", exact=True)).to_be_visible(timeout=20_000)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.persistence.snapshot_file import Change, ListChange
-
-
-def text_of(value: Any) -> str:
-    """A value as JSON. Raises TypeError for what JSON cannot hold: better no save than one with a hole in it."""
-    return json.dumps(value, separators=(",", ":"))
+from sandbox.persistence.snapshot_file import Change, ListChange, text_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ class Differences:
         kept = saved.length if saved is not None and _starts_with(elements, saved) else 0
         if kept == len(elements) and saved is not None:
             return None
-        return ListChange(name, kept, [text_of(element) for element in elements[kept:]])
+        return ListChange(name, kept, elements[kept:])
 
 
 def _starts_with(elements: list[Any], saved: _SavedList) -> bool:

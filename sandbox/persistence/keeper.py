@@ -82,7 +82,7 @@ class Keeper:
             await asyncio.wait([writing])
             self._differences.forget()
             raise
-        except OSError:
+        except Exception:
             self._differences.forget()
             raise
         self._saved_token = token

@@ -1,7 +1,7 @@
 """The one file that a persistent sandbox is kept in: an SQLite database, readable by its owner only.
 
 Each save is one transaction, so that whoever reads the file after a kill finds the last save whole or not at all.
-What only grows (stream records, log events) is kept row by row, and only its new rows are written.
+What only grows (stream records, log events) is kept in pieces, and only the new ones are written.
 """
 
 from __future__ import annotations
@@ -24,8 +24,17 @@ _LAYOUT = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 CREATE TABLE part (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE element (list TEXT, position INTEGER, value TEXT NOT NULL, PRIMARY KEY (list, position)) WITHOUT ROWID;
+CREATE TABLE piece (list TEXT, position INTEGER, value TEXT NOT NULL, PRIMARY KEY (list, position)) WITHOUT ROWID;
 """
+
+
+#: Elements of a list in one piece. Encoding a piece keeps the event loop waiting, though it is done by another thread.
+_PIECE = 100
+
+
+def text_of(value: Any) -> str:
+    """A value as JSON. Raises TypeError for what JSON cannot hold: better no save than one with a hole in it."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 class SnapshotRefused(OSError):
@@ -45,11 +54,14 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class ListChange:
-    """A list's new rows, as JSON texts, behind the first `kept` ones, which stay. Others are taken out."""
+    """A list's new elements behind the first `kept` ones, which stay. Others are taken out.
+
+    They are encoded where they are written, so nobody may change them in place.
+    """
 
     name: str
     kept: int
-    rows: list[str]
+    elements: list[Any]
 
 
 @dataclass(frozen=True)
@@ -86,14 +98,15 @@ class SnapshotFile:
         try:
             for name, value in self._connection.execute("SELECT name, value FROM part"):
                 parts[name] = json.loads(value)
-            for name, value in self._connection.execute("SELECT list, value FROM element ORDER BY list, position"):
-                lists.setdefault(name, []).append(json.loads(value))
+            for name, value in self._connection.execute("SELECT list, value FROM piece ORDER BY list, position"):
+                lists.setdefault(name, []).extend(json.loads(value))
         except (sqlite3.DatabaseError, ValueError) as error:
             raise self.refused(f"is damaged ({error})") from error
         return Snapshot(parts, lists) if parts else None
 
     def save(self, change: Change) -> None:
-        """Write one change, all of it or nothing. May run on any thread. Raises OSError."""
+        """Write one change, all of it or nothing. May run on any thread. Raises OSError, or TypeError for what JSON
+        cannot hold."""
         try:
             with self._connection as database:
                 _apply(database, change)
@@ -154,10 +167,12 @@ def _create(path: Path) -> None:
 def _apply(database: sqlite3.Connection, change: Change) -> None:
     if change.whole:
         database.execute("DELETE FROM part")
-        database.execute("DELETE FROM element")
+        database.execute("DELETE FROM piece")
     database.executemany("INSERT OR REPLACE INTO part VALUES (?, ?)", change.parts.items())
-    database.executemany("DELETE FROM element WHERE list = ?", [(name,) for name in change.gone_lists])
+    database.executemany("DELETE FROM piece WHERE list = ?", [(name,) for name in change.gone_lists])
     for each in change.lists:
-        database.execute("DELETE FROM element WHERE list = ? AND position >= ?", (each.name, each.kept))
-        rows = [(each.name, position, row) for position, row in enumerate(each.rows, start=each.kept)]
-        database.executemany("INSERT INTO element VALUES (?, ?, ?)", rows)
+        # A piece never reaches over the end of a save, so `kept` lies between two of them.
+        database.execute("DELETE FROM piece WHERE list = ? AND position >= ?", (each.name, each.kept))
+        for start in range(0, len(each.elements), _PIECE):
+            row = (each.name, each.kept + start, text_of(each.elements[start : start + _PIECE]))
+            database.execute("INSERT INTO piece VALUES (?, ?, ?)", row)

@@ -22,7 +22,7 @@ from bench.wire import Cache
 from provision import names
 from sandbox.http_server import bind
 from sandbox.persistence import emulator_state
-from sandbox.persistence.differences import text_of
+from sandbox.persistence.snapshot_file import text_of
 from tests.conftest import AwsClients, wait_until
 from tests.sandbox.running_kept import KeptSandbox, kept_sandbox, locations, put, spawn, stream_records, tail
 from tests.sandbox.running_pipeline import counts, drain_queue, quiet
@@ -163,14 +163,17 @@ def write_until_killed(run: KeptSandbox, word: str, writes: int) -> None:
     """Writes and deletions one after the other; after so many the sandbox is killed in the middle of the next."""
     killer = threading.Thread(target=run.kill)
     with pytest.raises((BotoCoreError, ClientError)):
-        for number in itertools.count():
-            put(run.aws, f"{'Bad' if number % 40 == 7 else word} {number % 50}", number)
-            if number % 9 == 8:
-                key = {"Location": {"S": f"{word} {number % 50}"}}
-                run.aws.client("dynamodb").delete_item(TableName=names.TABLE, Key=key)
-            if number == writes:
-                killer.start()
+        _write(run.aws, word, lambda number: killer.start() if number == writes else None)
     killer.join()
+
+
+def _write(aws: AwsClients, word: str, after: Callable[[int], object]) -> None:
+    for number in itertools.count():
+        put(aws, f"{'Bad' if number % 40 == 7 else word} {number % 50}", number)
+        if number % 9 == 8:
+            key = {"Location": {"S": f"{word} {number % 50}"}}
+            aws.client("dynamodb").delete_item(TableName=names.TABLE, Key=key)
+        after(number)
 
 
 def settled(run: KeptSandbox, target: Target) -> Callable[[], bool]:

@@ -71,7 +71,7 @@ def test_only_what_changed_is_written() -> None:
 
     assert not change.whole
     assert change.parts == {"b": "3"}
-    assert [(each.kept, each.rows) for each in change.lists] == [(2, ['{"n":3}'])]
+    assert [(each.name, each.kept, each.elements) for each in change.lists] == [("growing", 2, [{"n": 3}])]
     assert differences.take({"a": 1, "b": 3}, {"growing": growing}) == Change({}, [], [], False)
 
 
@@ -107,9 +107,23 @@ def test_after_a_save_that_failed_the_next_one_holds_everything(folder: Path) ->
     assert saved(folder) == Snapshot({"a": 2}, {"list": [{"n": 1}]})
 
 
-def test_what_json_cannot_hold_is_not_left_out() -> None:
+def test_what_json_cannot_hold_is_not_left_out(file: SnapshotFile) -> None:
     with pytest.raises(TypeError):
         Differences().take({"a": b"bytes"}, {})
+    with pytest.raises(TypeError):
+        file.save(Differences().take({"a": 1}, {"list": [1, b"bytes"]}))
+    assert file.load() is None
+
+
+def test_a_long_list_keeps_its_order_over_many_saves(folder: Path) -> None:
+    file, differences = SnapshotFile(folder), Differences()
+    growing: list[int] = []
+    for length in (1, 250, 99, 100, 101):
+        growing += range(len(growing), len(growing) + length)
+        file.save(differences.take({"a": 1}, {"list": growing}))
+    file.close()
+
+    assert saved(folder) == Snapshot({"a": 1}, {"list": list(range(551))})
 
 
 def test_a_file_in_use_is_not_opened_a_second_time(file: SnapshotFile, folder: Path) -> None:

@@ -16,9 +16,15 @@ from typing import Any
 _SERVICES = ("dynamodb", "sqs", "cloudwatch_logs", "eventbridge", "iam", "secretsmanager", "sns")
 
 #: Stores that are for minutes only, or that nothing of the dashboard reads: idempotency tokens, running queries,
-#: the emulator's own list of events, sent text messages.
+#: a second copy of each log event for GetLogRecord, the emulator's own list of events, sent text messages.
 _NOT_KEPT = frozenset(
-    {"dynamodb._txn_idempotency", "cloudwatch_logs._queries", "eventbridge._events_log", "sns._sms_messages"}
+    {
+        "dynamodb._txn_idempotency",
+        "cloudwatch_logs._queries",
+        "cloudwatch_logs._log_records",
+        "eventbridge._events_log",
+        "sns._sms_messages",
+    }
 )
 _TABLES, _RECORDS = "dynamodb._tables", "dynamodb._stream_records"
 _QUEUES, _QUEUE_URLS = "sqs._queues", "sqs._queue_name_to_url"

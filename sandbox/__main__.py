@@ -9,9 +9,16 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sandbox import state as state_file
 from sandbox.lock import AlreadyRunning, hold, is_held
+
+if TYPE_CHECKING:
+    from sandbox.persistence.persistence import Persistence
+    from sandbox.server import Options
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--momento-port", type=int, default=0, help="gRPC")
     parser.add_argument("--momento-http-port", type=int, default=0)
     parser.add_argument("--admin-port", type=int, default=0)
+    parser.add_argument(
+        "--persist",
+        metavar="DIR",
+        type=Path,
+        help="keep tables, streams, queues, logs and pipes in this folder, and go on from there at the next start",
+    )
     parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
@@ -86,15 +99,15 @@ async def _serve(options: argparse.Namespace) -> None:
     # Imported late: `env` and `--help` need none of it, and it takes most of a second.
     from sandbox.server import Options, Sandbox
 
-    sandbox = Sandbox(
-        Options(
-            region=options.region,
-            aws_port=options.aws_port,
-            momento_port=options.momento_port,
-            momento_http_port=options.momento_http_port,
-            admin_port=options.admin_port,
-        )
+    persistence = _persistence(options.persist)
+    chosen = Options(
+        region=options.region,
+        aws_port=options.aws_port,
+        momento_port=options.momento_port,
+        momento_http_port=options.momento_http_port,
+        admin_port=options.admin_port,
     )
+    sandbox = Sandbox(_with_last_ports(chosen, persistence) if persistence else chosen, persistence)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -104,9 +117,32 @@ async def _serve(options: argparse.Namespace) -> None:
     try:
         await sandbox.start()
         _announce(sandbox.state)
+        if persistence is not None:
+            print(persistence.announcement(), flush=True)
         await stop.wait()
     finally:
         await sandbox.close()
+
+
+def _persistence(folder: Path | None) -> Persistence | None:
+    """Imported only when it is asked for. Raises OSError when the folder cannot be used."""
+    if folder is None:
+        return None
+    from sandbox.persistence.persistence import Persistence
+
+    return Persistence(folder)
+
+
+def _with_last_ports(chosen: Options, persistence: Persistence) -> Options:
+    """Ports that were left open are those of the last run where they are free: queue URLs carry one."""
+    last = {name: persistence.port(name, chosen.host) for name in ("aws", "momento", "momento_http", "admin")}
+    return replace(
+        chosen,
+        aws_port=chosen.aws_port or last["aws"],
+        momento_port=chosen.momento_port or last["momento"],
+        momento_http_port=chosen.momento_http_port or last["momento_http"],
+        admin_port=chosen.admin_port or last["admin"],
+    )
 
 
 def _await_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -36,6 +36,8 @@ class HttpServer:
 
     def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
         self._sock = sock
+        #: The port it listens on; known after its end, too.
+        self.port = int(sock.getsockname()[1])
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -48,11 +50,6 @@ class HttpServer:
             )
         )
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._sock.getsockname()[1])
 
     async def start(self) -> None:
         """Returns when connections are accepted. Raises what kept the server from starting."""

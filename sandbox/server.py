@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import getpid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
@@ -32,6 +32,9 @@ from sandbox.pipes.service import PipesService
 from sandbox.provisioning import provision
 from sandbox.state import Part, SandboxState
 from sandbox.traffic_control import TrafficControl
+
+if TYPE_CHECKING:
+    from sandbox.persistence.persistence import Persistence
 
 #: The account that everything in the sandbox belongs to: AWS's own placeholder.
 ACCOUNT_ID = "123456789012"
@@ -55,10 +58,14 @@ class Options:
 
 
 class Sandbox:
-    """The running stack. `start` brings it up, `close` takes it down; `state` says where everything is."""
+    """The running stack. `start` brings it up, `close` takes it down; `state` says where everything is.
 
-    def __init__(self, options: Options) -> None:
+    With `persistence` it goes on where the run that was kept has ended. Raises SnapshotRefused when it cannot.
+    """
+
+    def __init__(self, options: Options, persistence: Persistence | None = None) -> None:
         self._host = options.host
+        self._persistence = persistence
         keys = KeyRing.mint(options.host)
         aws_socket = bind(options.host, options.aws_port)
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
@@ -68,6 +75,9 @@ class Sandbox:
         self.metrics = MetricsPublisher(
             emulator, emulator.usage, self.pipes.take_metrics, account_id=ACCOUNT_ID, region=options.region
         )
+        if persistence is not None:
+            emulator.app = persistence.watch(emulator.app)
+            persistence.restore(f"http://{options.host}:{aws_socket.getsockname()[1]}", self.pipes)
         self.momento = MomentoService(
             keys,
             options.host,
@@ -115,6 +125,8 @@ class Sandbox:
         await self.momento.close()
         await self._admin.stop()
         await self._aws.stop()
+        if self._persistence is not None:
+            await self._persistence.close()
 
     async def _bring_up(self, name: str, starting: Awaitable[str]) -> None:
         self._part(name, "starting")
@@ -129,6 +141,8 @@ class Sandbox:
         await self.pipes.start()
         self.metrics.start()
         await self._aws.start()
+        if self._persistence is not None:
+            self._persistence.start(self._host, self._ports, self.pipes)
         endpoint = f"http://{self._host}:{self._aws.port}"
         self._publish(aws_endpoint=endpoint)
         return endpoint
@@ -150,7 +164,17 @@ class Sandbox:
 
     async def _provision(self) -> str:
         await asyncio.to_thread(provision, self.state, self._on_step)
+        # Only now do connection and destinations carry this run's key and endpoint.
+        self.pipes.resume()
         return "table, queue, connection, API destinations, role and three pipes"
+
+    def _ports(self) -> dict[str, int]:
+        return {
+            "aws": self._aws.port,
+            "momento": self.momento.grpc_port,
+            "momento_http": self.momento.http_port,
+            "admin": self._admin.port,
+        }
 
     def _on_step(self, kind: str, name: str) -> None:
         self._part(STACK, "starting", f"{kind} {name}")

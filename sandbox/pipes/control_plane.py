@@ -16,7 +16,7 @@ from typing import Any
 
 from sandbox.aws.calls import AwsCallFailed
 from sandbox.pipes.errors import ConflictFound, PipeNotFound, ValidationFailed
-from sandbox.pipes.pipe import Pipe, settings_of, updated_settings
+from sandbox.pipes.pipe import KeptPipe, Pipe, settings_of, updated_settings
 from sandbox.pipes.plan import PipeIdentity, compile_plan
 from sandbox.pipes.references import ReferenceBroken
 from sandbox.pipes.runtime import Runtime
@@ -24,6 +24,8 @@ from sandbox.pipes.runtime import Runtime
 logger = logging.getLogger(__name__)
 
 _BUSY = frozenset({"CREATING", "UPDATING", "DELETING", "STARTING", "STOPPING"})
+#: A pipe on its way into or out of being has nothing that could be kept.
+_NOT_KEPT = frozenset({"CREATING", "CREATE_FAILED", "DELETING"})
 _MAXIMUM_TAGS = 50
 
 #: Takes region and input, returns the answer.
@@ -66,12 +68,43 @@ class ControlPlane:
         await asyncio.gather(*self._transitions, return_exceptions=True)
         await asyncio.gather(*(pipe.runner.stop() for pipe in self._pipes.values()))
 
+    def export(self) -> list[KeptPipe]:
+        """All pipes as they are to be kept. A creation or deletion under way counts as deleted."""
+        return [pipe.kept() for pipe in self._pipes.values() if pipe.current_state not in _NOT_KEPT]
+
+    def restore(self, kept: list[KeptPipe]) -> None:
+        """Take up pipes that were kept. Each is what it was meant to be, running or stopped, but does no work until
+        `resume`: what it refers to may have to be brought up to date first. Raises PipesError."""
+        for each in kept:
+            identity = self._identity(each.region, each.name)
+            plan = compile_plan(identity, each.settings)
+            runner, counters = self._runtime.new_runner()
+            runner.go_to(plan, each.positions)
+            self._pipes[each.region, each.name] = Pipe(
+                identity=identity,
+                settings=each.settings,
+                plan=plan,
+                runner=runner,
+                counters=counters,
+                tags=each.tags,
+                desired_state=each.desired_state,
+                current_state=each.desired_state,
+                created_s=each.created_s,
+                modified_s=each.modified_s,
+            )
+
+    def resume(self) -> None:
+        """Set the restored pipes to work that are running and not at work yet."""
+        for pipe in self._pipes.values():
+            if pipe.current_state == "RUNNING" and not pipe.runner.is_running:
+                self._runtime.start(pipe.plan, pipe.runner, pipe.counters)
+
     def create(self, region: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """CreatePipe."""
         name = arguments["Name"]
         if (region, name) in self._pipes:
             raise ConflictFound(f"Pipe {name} already exists.", name)
-        identity = PipeIdentity(name, f"arn:aws:pipes:{region}:{self._account_id}:pipe/{name}", region)
+        identity = self._identity(region, name)
         settings = settings_of(arguments)
         runner, counters = self._runtime.new_runner()
         pipe = Pipe(
@@ -172,6 +205,9 @@ class ControlPlane:
     def list_tags(self, region: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """ListTagsForResource."""
         return {"tags": self._find_arn(region, arguments["resourceArn"]).tags}
+
+    def _identity(self, region: str, name: str) -> PipeIdentity:
+        return PipeIdentity(name, f"arn:aws:pipes:{region}:{self._account_id}:pipe/{name}", region)
 
     def _find(self, region: str, name: str) -> Pipe:
         pipe = self._pipes.get((region, name))

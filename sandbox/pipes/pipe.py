@@ -9,13 +9,27 @@ from typing import Any
 
 from sandbox.pipes.counters import Counters
 from sandbox.pipes.plan import DEFAULT_BATCH_SIZE, PipeIdentity, PipePlan
-from sandbox.pipes.runner import PipeRunner
+from sandbox.pipes.runner import PipeRunner, Positions
 
 #: Characters that StateReason has at most.
 _LONGEST_REASON = 512
 
 #: Members of CreatePipe that are not settings.
 _NOT_SETTINGS = frozenset({"Name", "Tags", "DesiredState"})
+
+
+@dataclass(frozen=True)
+class KeptPipe:
+    """What of a pipe outlives the process: its settings, what it is meant to be, and how far it is."""
+
+    name: str
+    region: str
+    settings: dict[str, Any]
+    tags: dict[str, str]
+    desired_state: str
+    created_s: float
+    modified_s: float
+    positions: Positions
 
 
 @dataclass
@@ -38,6 +52,19 @@ class Pipe:
         """Change the state."""
         self.current_state = state
         self.state_reason = reason[:_LONGEST_REASON]
+
+    def kept(self) -> KeptPipe:
+        """The pipe as it is to be kept."""
+        return KeptPipe(
+            name=self.identity.name,
+            region=self.identity.region,
+            settings=self.settings,
+            tags=self.tags,
+            desired_state=self.desired_state,
+            created_s=self.created_s,
+            modified_s=self.modified_s,
+            positions=self.runner.positions(),
+        )
 
     @property
     def shown_reason(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 from sandbox.aws.calls import AwsCaller, AwsCallFailed
 from sandbox.pipes.counters import Counters
@@ -11,7 +12,7 @@ from sandbox.pipes.delivery import Delivery
 from sandbox.pipes.lanes import ShardLanes
 from sandbox.pipes.plan import PipePlan
 from sandbox.pipes.shard_window import ShardWindows
-from sandbox.pipes.source import Shard, ShardClosed, ShardReader, describe_stream
+from sandbox.pipes.source import Shard, ShardClosed, ShardPosition, ShardReader, describe_stream
 from sandbox.pipes.wakeup import Bell
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,14 @@ SAFETY_POLL_S = 1.0
 _STOP_GRACE_S = 0.08
 #: Under this name the counters hold what concerns no single shard.
 _WHOLE_STREAM = ""
+
+
+@dataclass(frozen=True)
+class Positions:
+    """A pipe's place in each shard that it reads, and the shards that it has read to their ends."""
+
+    shards: tuple[ShardPosition, ...]
+    finished: tuple[str, ...]
 
 
 class PipeRunner:
@@ -46,6 +55,21 @@ class PipeRunner:
                 self._finished.add(shard.id)
             else:
                 await self._new_reader(plan, shard.id, plan.starting_position).open()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._task is not None
+
+    def positions(self) -> Positions:
+        """Where it is now. What is under way counts as not done."""
+        return Positions(tuple(reader.position() for reader in self._readers.values()), tuple(sorted(self._finished)))
+
+    def go_to(self, plan: PipePlan, positions: Positions) -> None:
+        """Take up positions that were kept, before the first start."""
+        for position in positions.shards:
+            self._new_reader(plan, position.shard_id, plan.starting_position).go_to(position)
+        self._finished.update(positions.finished)
 
     def start(self, plan: PipePlan, delivery: Delivery) -> None:
         """Start the workers where they were left."""

@@ -19,6 +19,7 @@ from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.control_plane import ControlPlane
 from sandbox.pipes.http_api import HttpApi
 from sandbox.pipes.metrics import Metric
+from sandbox.pipes.pipe import KeptPipe
 from sandbox.pipes.runtime import Runtime
 
 
@@ -46,6 +47,18 @@ class PipesService:
         """Stop all pipes, write the last log lines, close all connections."""
         await self._control_plane.close()
         await self._runtime.close()
+
+    def export(self) -> list[KeptPipe]:
+        """All pipes with their positions, as they are to be kept."""
+        return self._control_plane.export()
+
+    def restore(self, kept: list[KeptPipe]) -> None:
+        """Take up pipes that were kept, before `start`. They do no work until `resume`. Raises PipesError."""
+        self._control_plane.restore(kept)
+
+    def resume(self) -> None:
+        """Set restored pipes to work where they were left. Changes nothing for the others."""
+        self._control_plane.resume()
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call of the Pipes API. The region is the one that the call is signed for."""

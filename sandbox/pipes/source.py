@@ -51,6 +51,20 @@ async def describe_stream(aws: AwsCaller, arn: str, region: str) -> Stream:
         payload = {"StreamArn": arn, "ExclusiveStartShardId": last}
 
 
+@dataclass(frozen=True)
+class ShardPosition:
+    """Where a pipe is in a shard, in a form that can be kept: the last sequence number up to which all is done with.
+
+    While there is none, the iterator counts that the pipe began with, and if that has expired, the records from
+    `latest_since` (epoch s) on.
+    """
+
+    shard_id: str
+    sequence: str
+    first_iterator: str
+    latest_since: int
+
+
 class ShardClosed(Exception):
     """Raised when a shard has no more records and never will have."""
 
@@ -82,6 +96,16 @@ class ShardReader:
     async def open(self) -> None:
         """Fix the starting position: with LATEST nothing that is written from now on is missed."""
         self._iterator = self._first_iterator = await self._iterator_of(self._starting_position)
+
+    def position(self) -> ShardPosition:
+        """Where it is now."""
+        return ShardPosition(self.shard_id, self.cursor.sequence, self._first_iterator, self._latest_since)
+
+    def go_to(self, position: ShardPosition) -> None:
+        """Take up a position that was kept. `resume` then reads from there."""
+        self.cursor.sequence = position.sequence
+        self._first_iterator = position.first_iterator
+        self._latest_since = position.latest_since
 
     def resume(self) -> None:
         """Go back to the first record that is not done with."""

@@ -1,0 +1,149 @@
+"""Persistence of the sandbox: `python -m sandbox --persist DIR`.
+
+    calls ─▶ Changes ─▶ emulator            Keeper: something changed? ─▶ emulator_state + pipes + ports
+                                                                             └─▶ Differences ─▶ SnapshotFile
+
+Everything runs on one event loop, so what is taken in one turn of it is of one moment: a pipe's position never says
+that a record is done with whose dead letter or log line is missing, except for log lines still on their way (10 ms).
+What was under way at that moment comes again after the restart: at least once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from sandbox.http_server import bind
+from sandbox.persistence import emulator_state
+from sandbox.persistence.changes import Changes
+from sandbox.persistence.keeper import INTERVAL_S, Keeper, Taken
+from sandbox.persistence.snapshot_file import Snapshot, SnapshotFile, SnapshotRefused
+from sandbox.pipes.errors import PipesError
+from sandbox.pipes.pipe import KeptPipe
+from sandbox.pipes.runner import Positions
+from sandbox.pipes.service import PipesService
+from sandbox.pipes.source import ShardPosition
+
+_ABOUT, _PIPES = "about", "pipes"
+
+#: What a restart does not bring back.
+NOT_KEPT = (
+    "Momento's caches and topics (they start empty), metrics, the pipes' counts, faults and traffic, and changes to "
+    "a pipe that were under way"
+)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a snapshot says of the run that wrote it. `ports` are those that its parts listened on, by name."""
+
+    emulator: str
+    saved_at: str
+    host: str
+    ports: dict[str, int]
+
+
+class Persistence:
+    """The folder that a sandbox is kept in. Raises SnapshotRefused, or OSError when it is in use or cannot be used."""
+
+    def __init__(self, folder: Path) -> None:
+        self._keeper: Keeper | None = None
+        self._changes: Changes | None = None
+        self._file = SnapshotFile(folder)
+        try:
+            self._snapshot = self._file.load()
+            self._about = self._read_about(self._snapshot)
+        except SnapshotRefused:
+            self._file.close()
+            raise
+
+    def port(self, name: str, host: str) -> int:
+        """The port that a part had when it was saved, or 0 when there is none or it is taken now."""
+        port = self._about.ports.get(name, 0) if self._about else 0
+        return port if port and _is_free(host, port) else 0
+
+    def watch(self, app: ASGIApp) -> ASGIApp:
+        """The emulator's app, watched for changes."""
+        self._changes = Changes(app)
+        return self._changes
+
+    def restore(self, aws_endpoint: str, pipes: PipesService) -> None:
+        """Fill emulator and pipes with what was kept. Raises SnapshotRefused when it does not fit together."""
+        if self._snapshot is None or self._about is None:
+            return
+        old_endpoint = f"http://{self._about.host}:{self._about.ports['aws']}"
+        parts = self._snapshot.parts
+        try:
+            emulator_state.put_back(parts, self._snapshot.lists, old_endpoint, aws_endpoint)
+            pipes.restore([_pipe_of(each) for each in parts[_PIPES]])
+        except (KeyError, TypeError, ValueError, PipesError) as error:
+            raise self._file.refused(f"does not fit together ({error!r})") from error
+        # It is as large as all that was kept.
+        self._snapshot = None
+
+    def start(self, host: str, ports: Callable[[], dict[str, int]], pipes: PipesService) -> None:
+        """Keep the sandbox from now on. Must run on the event loop."""
+
+        def take() -> Taken:
+            parts, lists = emulator_state.take()
+            saved_at = datetime.now(UTC).isoformat(timespec="seconds")
+            parts[_ABOUT] = asdict(About(emulator_state.emulator_version(), saved_at, host, ports()))
+            parts[_PIPES] = [asdict(pipe) for pipe in pipes.export()]
+            return parts, lists
+
+        def token() -> object:
+            return (self._changes.count if self._changes else 0, ports(), pipes.export())
+
+        self._keeper = Keeper(self._file, token, take)
+        self._keeper.start()
+
+    async def close(self) -> None:
+        """Save once more, if the sandbox came up, and let go of the folder. Raises when that save fails."""
+        try:
+            if self._keeper is not None:
+                await self._keeper.close()
+        finally:
+            self._file.close()
+
+    def announcement(self) -> str:
+        """What a person should know at the start."""
+        begun = f"as of {self._about.saved_at}" if self._about else "empty so far"
+        return (
+            f"Kept in         {self._file.path} ({begun}): tables, streams, queues, logs, events, roles, secrets, "
+            f"pipes and their positions.\n"
+            f"                A kill loses at most the last {INTERVAL_S:g} s, or 20 times as long as a save takes; "
+            f"what was under way comes again.\n"
+            f"                Not kept: {NOT_KEPT}."
+        )
+
+    def _read_about(self, snapshot: Snapshot | None) -> About | None:
+        if snapshot is None:
+            return None
+        try:
+            about = About(**snapshot.parts[_ABOUT])
+        except (KeyError, TypeError) as error:
+            raise self._file.refused(f"does not fit together ({error!r})") from error
+        installed = emulator_state.emulator_version()
+        if about.emulator != installed:
+            raise self._file.refused(f"was written with ministack {about.emulator}, and {installed} is installed")
+        return about
+
+
+def _pipe_of(kept: dict[str, Any]) -> KeptPipe:
+    positions = kept["positions"]
+    shards = tuple(ShardPosition(**each) for each in positions["shards"])
+    return KeptPipe(**{**kept, "positions": Positions(shards, tuple(positions["finished"]))})
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        with closing(bind(host, port)):
+            return True
+    except OSError:
+        return False

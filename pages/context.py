@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import tzinfo
+from typing import TypeVar
 
 import streamlit as st
 
@@ -15,6 +17,8 @@ from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
 from services.topic_buffer import SecondCount
 from services.topic_feed import TopicFeed
+
+T = TypeVar("T")
 
 #: "Lately", in the words of a page: the executions of this many seconds count.
 LATELY_S = 300
@@ -40,24 +44,20 @@ def viewer_zone() -> tzinfo:
 def readings(source: Pipeline) -> Readings:
     """What every viewer's page says about the pipeline's state; a read that fails is an error among the readings."""
     errors: dict[str, DashboardError] = {}
-    pipes = depth = tallies = None
-    try:
-        pipes = source.pipes.get().value
-    except DashboardError as error:
-        errors[type(error).__name__] = error
-    try:
-        depth = source.depth.get().value
-    except DashboardError as error:
-        errors.setdefault(type(error).__name__, error)
-    try:
-        tallies = recent_tallies(source)
-    except DashboardError as error:
-        errors.setdefault(type(error).__name__, error)
-    try:
-        source.cache_latency_ms.get()
-    except DashboardError as error:
-        errors.setdefault("Momento " + type(error).__name__, error)
+    pipes = _tried(lambda: source.pipes.get().value, "AWS", errors)
+    depth = _tried(lambda: source.depth.get().value, "AWS", errors)
+    tallies = _tried(lambda: recent_tallies(source), "AWS", errors)
+    _tried(source.cache_latency_ms.get, "Momento", errors)
     return Readings(pipes, tallies, depth, source.feed.status(), tuple(errors.values()))
+
+
+def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) -> T | None:
+    """What a read gives, or None with its error noted: the first of each kind on each side."""
+    try:
+        return read()
+    except DashboardError as error:
+        errors.setdefault(f"{side} {type(error).__name__}", error)
+        return None
 
 
 def recent_tallies(source: Pipeline, seconds: float = LATELY_S) -> dict[str, PipeTally]:

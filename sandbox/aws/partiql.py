@@ -9,40 +9,31 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox.aws.json_http import read_body, send_error
 
 #: The DynamoDB operations that carry PartiQL.
 PARTIQL = frozenset({"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"})
 
-_REFUSAL = {
-    "__type": "com.amazon.coral.validate#ValidationException",
-    "message": "The sandbox takes PartiQL for SELECT only: its writes would not reach the stream. "
-    "Use PutItem, UpdateItem, DeleteItem, BatchWriteItem or TransactWriteItems.",
-}
+_REFUSED_AS = "com.amazon.coral.validate#ValidationException"
+_REFUSAL = (
+    "The sandbox takes PartiQL for SELECT only: its writes would not reach the stream. "
+    "Use PutItem, UpdateItem, DeleteItem, BatchWriteItem or TransactWriteItems."
+)
 
 
 async def refuse_partiql_writes(emulator: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Passes a call on when all of its statements read, and answers 400 otherwise."""
-    body = await _whole(receive)
+    body = await read_body(receive)
     if not all(_reads(statement) for statement in _statements(body)):
-        content = json.dumps(_REFUSAL)
-        await Response(content, status_code=400, media_type="application/x-amz-json-1.0")(scope, receive, send)
+        await send_error(send, _REFUSED_AS, _REFUSAL)
         return
 
     async def replay() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
 
     await emulator(scope, replay, send)
-
-
-async def _whole(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    while True:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(chunks)
 
 
 def _statements(body: bytes) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from sandbox.aws.json_http import header, read_body
 from sandbox.pipes.control_plane import ControlPlane
 from sandbox.pipes.errors import PipesError, ValidationFailed
 from sandbox.pipes.model import read_input
@@ -46,7 +47,7 @@ class HttpApi:
         self._control_plane = control_plane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read_body(receive)
+        body = await read_body(receive)
         try:
             status, answer, code = 200, self._answer(scope, body), ""
         except PipesError as error:
@@ -67,21 +68,10 @@ class HttpApi:
 
 def _region(scope: Scope) -> str:
     """The region that the call is signed for."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            found = _CREDENTIAL.search(value)
-            if found:
-                return str(found.group(1).decode())
+    found = _CREDENTIAL.search(header(scope, b"authorization"))
+    if found:
+        return str(found.group(1).decode())
     raise ValidationFailed("The Authorization header names no region.")
-
-
-async def _read_body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 async def _respond(send: Send, status: int, answer: dict[str, Any], code: str) -> None:

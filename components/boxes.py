@@ -13,6 +13,7 @@ from services.errors import (
     NotAuthorized,
     NotConfigured,
     NotFound,
+    NotPermitted,
     SandboxNotRunning,
     Throttled,
     Unreachable,
@@ -24,6 +25,7 @@ _HEADLINES: tuple[tuple[type[DashboardError], str], ...] = (
     (SandboxNotRunning, "The sandbox is not running"),
     (Unreachable, "Unreachable"),
     (NotAuthorized, "Refused"),
+    (NotPermitted, "For operators only"),
     (NotFound, "Not found"),
     (Throttled, "Too many calls"),
 )

@@ -50,6 +50,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AWS_SECRET_ACCESS_KEY", "its secret", secret=True, credential=True),
     Setting("AWS_SESSION_TOKEN", "for temporary credentials only", secret=True, credential=True),
     Setting("AWS_PROFILE", "a profile of ~/.aws, instead of the two keys", credential=True),
+    Setting("OPERATORS", "e-mail addresses, with commas between, that may change things once they signed in"),
 )
 
 
@@ -76,10 +77,11 @@ class AwsConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """The target, and its settings when it is `aws`. The sandbox brings its own."""
+    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses."""
 
     target: Target
     aws: AwsConfig | None = None
+    operators: frozenset[str] = frozenset()
 
 
 #: Says for a profile ("" for the default) whether boto3's chain finds credentials, and its region ("" for none).
@@ -89,10 +91,10 @@ CredentialChain = Callable[[str], tuple[bool, str]]
 def load(environment: Mapping[str, str], chain: CredentialChain) -> Config:
     """The configuration that an environment asks for. Raises NotConfigured with the names of what is missing."""
     settings = {setting.name: environment.get(setting.name, "").strip() for setting in SETTINGS}
-    target = _target(settings)
-    if target is Target.SANDBOX:
-        return Config(Target.SANDBOX)
-    return Config(Target.AWS, _aws_config(settings, environment, chain))
+    operators = frozenset(name.strip() for name in settings["OPERATORS"].split(",") if name.strip())
+    if _target(settings) is Target.SANDBOX:
+        return Config(Target.SANDBOX, operators=operators)
+    return Config(Target.AWS, _aws_config(settings, environment, chain), operators)
 
 
 def _target(settings: Mapping[str, str]) -> Target:

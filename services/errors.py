@@ -6,6 +6,7 @@
     ├── Unreachable             nothing answers at the endpoint (stopped, refused, timed out)
     │   └── SandboxNotRunning   the embedded stack is not up (yet, or any more)
     ├── NotAuthorized           the endpoint answers and refuses the credentials or the key
+    ├── NotPermitted            the dashboard itself refuses: the person is not an operator
     ├── NotFound                the endpoint answers and does not have the resource
     ├── Throttled               the endpoint asks us to slow down
     └── ServiceFailed           any other refusal or failure of the endpoint
@@ -52,6 +53,10 @@ class SandboxNotRunning(Unreachable):
 
 class NotAuthorized(DashboardError):
     """Raised when the endpoint refuses the credentials, the key, or what they may do."""
+
+
+class NotPermitted(DashboardError):
+    """Raised when a person who is not an operator asks for a change."""
 
 
 class NotFound(DashboardError):

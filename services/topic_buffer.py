@@ -15,9 +15,6 @@ from itertools import islice
 
 from services.topic_events import TopicEvent
 
-#: For how many seconds with traffic the counts are kept: a quarter of an hour.
-COUNTED_SECONDS = 900
-
 
 @dataclass(frozen=True, slots=True)
 class FeedSnapshot:
@@ -27,28 +24,15 @@ class FeedSnapshot:
     events: tuple[TopicEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SecondCount:
-    """How many messages of each type came within one second, which began at the epoch second `second`."""
-
-    second: int
-    insert: int
-    modify: int
-    remove: int
-    other: int
-
-
 class TopicBuffer:
     """At most `capacity` messages; older ones leave first. Safe for all threads."""
 
     def __init__(self, capacity: int) -> None:
         self._events: deque[TopicEvent] = deque(maxlen=capacity)
-        self._seconds: deque[tuple[int, dict[str | None, int]]] = deque(maxlen=COUNTED_SECONDS)
         self._version = 0
         self._closed = False
         self._changed = threading.Condition()
         self._snapshots: dict[tuple[int, int | None], FeedSnapshot] = {}
-        self._counts: tuple[SecondCount, ...] | None = None
 
     @property
     def version(self) -> int:
@@ -61,8 +45,6 @@ class TopicBuffer:
             self._events.append(event)
             self._version += 1
             self._snapshots.clear()
-            self._counts = None
-            self._count(event)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -79,13 +61,6 @@ class TopicBuffer:
                 known = FeedSnapshot(self._version, self._newest(limit, after))
                 self._snapshots[limit, after] = known
             return known
-
-    def counts(self) -> tuple[SecondCount, ...]:
-        """Messages per second by type, oldest first; seconds without any are left out."""
-        with self._changed:
-            if self._counts is None:
-                self._counts = tuple(_as_count(second, by_type) for second, by_type in self._seconds)
-            return self._counts
 
     def wait_for(
         self, predicate: Callable[[TopicEvent], bool], timeout_s: float, since_version: int
@@ -110,21 +85,3 @@ class TopicBuffer:
         wanted = limit if after is None else min(limit, self._version - after)
         newest_first = list(islice(reversed(self._events), max(0, wanted)))
         return tuple(reversed(newest_first))
-
-    def _count(self, event: TopicEvent) -> None:
-        second = int(event.received_at)
-        # A clock that was set back counts into the newest second, so that seconds stay in order.
-        if not self._seconds or second > self._seconds[-1][0]:
-            self._seconds.append((second, {}))
-        by_type = self._seconds[-1][1]
-        by_type[event.event_type] = by_type.get(event.event_type, 0) + 1
-
-
-def _as_count(second: int, by_type: dict[str | None, int]) -> SecondCount:
-    return SecondCount(
-        second,
-        insert=by_type.get("INSERT", 0),
-        modify=by_type.get("MODIFY", 0),
-        remove=by_type.get("REMOVE", 0),
-        other=by_type.get(None, 0),
-    )

@@ -26,8 +26,9 @@ from services import topic_status
 from services.errors import DashboardError, NotAuthorized, NotFound, Throttled, Unreachable
 from services.momento_channel import authorization, failure, open_data_channel
 from services.momento_keys import MomentoAddress
-from services.topic_buffer import FeedSnapshot, SecondCount, TopicBuffer
+from services.topic_buffer import FeedSnapshot, TopicBuffer
 from services.topic_events import TopicEvent, parse_event
+from services.topic_series import TopicSeries
 from services.topic_status import FeedState, FeedStatus
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ SERVICE_TIMING = FeedTiming(silence_s=30.0, refused_retry_s=10.0)
 class TopicFeed:
     """Follows one topic from `start` to `close` and keeps its newest `capacity` messages in memory.
 
-    The first subscription replays the topic's last message: it is real, and it is kept.
+    The first subscription replays the topic's last message: it is real, and it is kept. `series` counts the messages
+    over time, for the charts.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class TopicFeed:
         self._topic = topic
         self._timing = timing or (SERVICE_TIMING if address.tls else SANDBOX_TIMING)
         self._buffer = TopicBuffer(capacity)
+        self.series = TopicSeries()
         self._status = FeedStatus(FeedState.CONNECTING, since=time.time(), reason="Connecting.")
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -125,10 +128,6 @@ class TopicFeed:
         The same object for everyone until the next message comes.
         """
         return self._buffer.snapshot(limit, after)
-
-    def counts(self) -> tuple[SecondCount, ...]:
-        """Messages per second by event type, oldest first; seconds without any are left out."""
-        return self._buffer.counts()
 
     def wait_for(
         self, predicate: Callable[[TopicEvent], bool], timeout_s: float, since_version: int
@@ -208,6 +207,7 @@ class TopicFeed:
         value = item.value
         raw = value.binary if value.WhichOneof("kind") == "binary" else value.text
         event = parse_event(raw, sequence, page, now)
+        self.series.take(event)
         self._buffer.append(event)
         malformed = event.problem is not None
         self._status = topic_status.with_message(self._status, sequence, page, malformed, now)

@@ -15,6 +15,7 @@ from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress, for_sandbox
 from services.topic_events import TopicEvent
 from services.topic_feed import FeedTiming, TopicFeed
+from services.topic_series import WINDOWS, View
 from services.topic_status import FeedState
 from tests.conftest import wait_until
 from tests.sandbox.running_momento import RunningMomento, odd_momento
@@ -80,7 +81,7 @@ def test_a_published_event_arrives_parsed_and_counted(client: MomentoCache, make
     event = feed.wait_for(lambda event: event.location == "Oslo", 20, since_version=version)
     assert event is not None
     assert (event.event_type, event.max_temp, event.sequence, event.problem) == ("INSERT", 70.0, 1, None)
-    assert [count.insert for count in feed.counts()] == [1]
+    assert [rate.insert for rate in feed.series.picture(View(WINDOWS[0]), time.time()).rates] == [1]
     wait_until(lambda: feed.status().received == 1)
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from services.topic_buffer import COUNTED_SECONDS, SecondCount, TopicBuffer
+from services.topic_buffer import TopicBuffer
 from services.topic_events import TopicEvent, parse_event
 
 
@@ -51,24 +51,6 @@ def test_the_oldest_messages_leave_a_full_buffer() -> None:
     assert buffer.version == 7
     assert sequences(buffer.snapshot(100).events) == [5, 6, 7]
     assert sequences(buffer.snapshot(100, after=0).events) == [5, 6, 7]
-
-
-def test_messages_are_counted_per_second_and_type() -> None:
-    buffer = TopicBuffer(2)
-    for kind, at in [("INSERT", 10.1), ("INSERT", 10.9), ("REMOVE", 10.95), ("MODIFY", 12.0), ("?", 11.9)]:
-        buffer.append(event(1, kind, at))
-
-    assert buffer.counts() == (SecondCount(10, 2, 0, 1, 0), SecondCount(12, 0, 1, 0, 1))
-    assert buffer.counts() is buffer.counts()
-
-
-def test_counts_are_kept_for_a_bounded_time() -> None:
-    buffer = TopicBuffer(2)
-    for second in range(COUNTED_SECONDS + 10):
-        buffer.append(event(1, at=float(second)))
-
-    assert len(buffer.counts()) == COUNTED_SECONDS
-    assert buffer.counts()[0].second == 10
 
 
 def test_waiting_finds_a_message_that_came_just_before_the_call() -> None:

@@ -14,7 +14,7 @@ from services.errors import Unreachable
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress, for_sandbox
 from services.topic_events import TopicEvent
-from services.topic_feed import FeedTiming, TopicFeed
+from services.topic_feed import SANDBOX_TIMING, SERVICE_TIMING, FeedTiming, TopicFeed
 from services.topic_series import WINDOWS, View
 from services.topic_status import FeedState
 from tests.conftest import wait_until
@@ -146,6 +146,15 @@ def test_nothing_is_lost_or_doubled_while_momento_comes_and_goes(
     assert feed.status().missed == 0
 
 
+def test_a_long_outage_does_not_make_it_wait_longer() -> None:
+    waits = [SANDBOX_TIMING.after_losses_s(failures) for failures in range(1, 200)]
+
+    assert max(waits) <= 1.0
+    assert len(set(waits[10:])) > 100, "many dashboards must not come back in the same moment"
+    assert max(SERVICE_TIMING.after_losses_s(failures) for failures in range(1, 200)) <= 1.8
+    assert 0.5 <= SANDBOX_TIMING.after_refusal_s() <= 1.0
+
+
 def test_messages_that_momento_repeats_are_taken_once(make_feed: MakeFeed) -> None:
     def replay_everything(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         lives.append(request)
@@ -198,6 +207,9 @@ def test_a_topic_that_began_anew_counts_what_was_missed(client: MomentoCache, ma
     wait_until(lambda: received(feed)[-1] == (5, "new 5"))
     wait_until(lambda: feed.status().sequence == 5)
     assert feed.status().received + feed.status().missed == 6
+    (gap,) = feed.status().gaps
+    assert gap.began_anew
+    assert (gap.last_sequence, gap.missed) == (1, feed.status().missed)
     client.publish(CACHE, TOPIC, "new 6")
     wait_until(lambda: received(feed)[-1] == (6, "new 6"))
 

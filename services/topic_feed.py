@@ -189,7 +189,11 @@ class TopicFeed:
 
     def _follow(self) -> None:
         if self._history is not None:
-            self._restore(self._history)
+            try:
+                self._restore(self._history)
+            except Exception:
+                # Whatever somebody else wrote into that file, the stream is followed.
+                logger.exception("the topic's history could not be restored")
         while not self._stop.is_set():
             try:
                 self._read_one_stream()

@@ -1,7 +1,9 @@
 """The feed with its history on disk: a restart of the dashboard empties nothing, loses nothing and doubles nothing."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,20 @@ def test_a_history_that_cannot_be_used_does_not_stop_the_feed(
     history = feed.history()
     assert history is not None
     assert "Is a directory" in history.problem
+
+
+def test_a_history_with_odd_contents_does_not_stop_the_feed(
+    momento: RunningMomento, make_feed: MakeFeed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = make_feed(momento)
+    publish(momento, "a")
+    wait_until(lambda: first.status().received == 1)
+    first.close()
+    with closing(sqlite3.connect(tmp_path / "topic-history.db")) as file, file:
+        file.execute("UPDATE events SET raw = 42")
+
+    second = make_feed(momento)
+    publish(momento, "b")
+
+    wait_until(lambda: received(second)[-1:] == ["b"], what="the new message")
+    assert "could not be restored" in caplog.text

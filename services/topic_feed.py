@@ -139,7 +139,7 @@ class TopicFeed:
 
     @property
     def version(self) -> int:
-        """How many messages were ever received; for `snapshot` and `wait_for` a moment in the feed."""
+        """How many messages were ever taken in, restored ones included; a moment for `snapshot` and `wait_for`."""
         return self._buffer.version
 
     def snapshot(self, limit: int = 1000, after: int | None = None) -> FeedSnapshot:

@@ -138,6 +138,16 @@ def test_many_locations_stay_bounded_and_keep_counting() -> None:
     assert picture(series, View(FIVE_MINUTES, ("Town 007",)), 6).rates != ()
 
 
+def test_the_location_that_was_silent_for_longest_is_forgotten_first() -> None:
+    series = series_of(*(event("INSERT", f"Town {number}", 0, 70.0, 50.0) for number in range(MAX_TRACKED)))
+    series.take(event("MODIFY", "Town 0", 1, 71.0, 51.0))
+    series.take(event("INSERT", "One more", 1, 72.0, 52.0))
+
+    seen = picture(series, View(MINUTE, ("Town 0", "Town 1", "One more")), 1)
+
+    assert [latest.location for latest in seen.latest] == ["One more", "Town 0"]
+
+
 def test_no_picture_has_more_bands_than_a_browser_draws() -> None:
     series = TopicSeries()
     for second in range(0, 21_600, 200):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.state import SandboxState
+from services import runtime
 from services.momento import MomentoCache
 from services.topic_events import TopicEvent
 from services.topic_feed import TopicFeed
@@ -16,6 +18,7 @@ from services.topic_series import WINDOWS, View
 from services.topic_status import FeedState
 from tests.conftest import wait_until
 from tests.sandbox.running_momento import RunningMomento
+from tests.sandbox.running_pipeline import a_location, a_record
 
 CACHE, TOPIC = "weather", "changes"
 MakeFeed = Callable[..., TopicFeed]
@@ -184,3 +187,23 @@ def test_a_history_with_odd_contents_does_not_stop_the_feed(
 
     wait_until(lambda: received(second)[-1:] == ["b"], what="the new message")
     assert "could not be restored" in caplog.text
+
+
+def test_a_restarted_dashboard_has_its_events_and_its_settings(
+    sandbox_target: SandboxState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOPIC_HISTORY", str(tmp_path / "events.db"))
+    monkeypatch.setenv("TOPIC_EVENTS", "2000")
+    location = a_location()
+    before = runtime.create()
+    assert before.pipeline().put(a_record(location)).complete
+    before.close()
+
+    after = runtime.create()
+    feed = after.pipeline().feed
+    wait_until(lambda: feed.status().state is FeedState.LIVE, what="the start")
+
+    assert location in [event.location for event in feed.snapshot().events]
+    assert feed.status().restored >= 1
+    assert feed.holding().capacity == 2_000
+    after.close()

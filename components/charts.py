@@ -11,12 +11,12 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from services.topic_buffer import SecondCount
+from services.topic_series import Rate
 
 #: No chart gets more points than a browser draws without effort.
 MAX_POINTS = 1_000
 
-#: What the chart calls the types of event, and the field of SecondCount that counts each.
+#: What the chart calls the types of event, and the field of Rate that counts each.
 _TYPES = (("INSERT", "insert"), ("MODIFY", "modify"), ("REMOVE", "remove"), ("other", "other"))
 _TYPE_COLOURS = alt.Scale(domain=[name for name, _ in _TYPES], range=["#0d9488", "#3b82f6", "#ef4444", "#94a3b8"])
 
@@ -76,13 +76,10 @@ def temperatures(rows: pd.DataFrame, *, key: str) -> None:
     _draw(rows, _temperature_spec(), key, "Temperatures by location over time")
 
 
-def events_per_second(counts: Sequence[SecondCount], where: tzinfo, *, key: str) -> None:
-    """Events of each type in each second, on the viewer's clock."""
+def events_per_second(rates: Sequence[Rate], where: tzinfo, *, key: str) -> None:
+    """Events of each type in each second, on the viewer's clock. The rates are those of a window of 1 s buckets."""
     rows = [
-        (count.second, kind, getattr(count, field))
-        for count in counts
-        for kind, field in _TYPES
-        if getattr(count, field)
+        (rate.start, kind, getattr(rate, field)) for rate in rates for kind, field in _TYPES if getattr(rate, field)
     ]
     frame = pd.DataFrame(rows, columns=["second", "type", "events"])
     frame["second"] = moments([second for second, _, _ in rows], where)

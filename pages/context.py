@@ -15,15 +15,17 @@ from services.errors import DashboardError
 from services.pipe_logs import PipeTally, tally
 from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
-from services.topic_buffer import SecondCount
 from services.topic_feed import TopicFeed
+from services.topic_series import WINDOWS, Rate, View
 
 T = TypeVar("T")
 
 #: "Lately", in the words of a page: the executions of this many seconds count.
 LATELY_S = 300
-#: Seconds that the charts of events per second show.
-RATE_WINDOW_S = 120
+#: What the charts of events per second show: the window whose buckets are seconds.
+_PER_SECOND = View(next(window for window in WINDOWS if window.bucket_s == 1))
+#: How many seconds that is.
+RATE_WINDOW_S = _PER_SECOND.window.seconds
 
 
 def runtime() -> Runtime:
@@ -48,7 +50,8 @@ def readings(source: Pipeline) -> Readings:
     depth = _tried(lambda: source.depth.get().value, "AWS", errors)
     tallies = _tried(lambda: recent_tallies(source), "AWS", errors)
     _tried(source.cache_latency_ms.get, "Momento", errors)
-    return Readings(pipes, tallies, depth, source.feed.status(), tuple(errors.values()))
+    feed, history = source.feed.status(), source.feed.history()
+    return Readings(pipes, tallies, depth, feed, tuple(errors.values()), history)
 
 
 def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) -> T | None:
@@ -65,10 +68,9 @@ def recent_tallies(source: Pipeline, seconds: float = LATELY_S) -> dict[str, Pip
     return tally(source.log.get().value.executions, int((time.time() - seconds) * 1000))
 
 
-def recent_counts(feed: TopicFeed) -> tuple[SecondCount, ...]:
+def recent_rates(feed: TopicFeed) -> tuple[Rate, ...]:
     """Events per second of the last RATE_WINDOW_S seconds."""
-    since = time.time() - RATE_WINDOW_S
-    return tuple(count for count in feed.counts() if count.second > since)
+    return feed.series.picture(_PER_SECOND, time.time()).rates
 
 
 def known_locations() -> list[str]:

@@ -81,7 +81,7 @@ def _charts(events: tuple[TopicEvent, ...], feed: TopicFeed, where: tzinfo) -> N
         st.caption("Filled points are maxima, hollow ones minima; a deleted record has neither.")
     with rates:
         st.subheader("Events per second")
-        charts.events_per_second(context.recent_counts(feed), where, key="topic_rates")
+        charts.events_per_second(context.recent_rates(feed), where, key="topic_rates")
         st.caption(f"The last {formats.age(context.RATE_WINDOW_S)}.")
 
 

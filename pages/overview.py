@@ -96,7 +96,7 @@ def _live() -> None:
         )
         _numbers(pipeline, readings)
         st.subheader("Events per second")
-        charts.events_per_second(context.recent_counts(pipeline.feed), context.viewer_zone(), key="overview_rates")
+        charts.events_per_second(context.recent_rates(pipeline.feed), context.viewer_zone(), key="overview_rates")
         st.caption(f"What the topic brought in the last {formats.age(context.RATE_WINDOW_S)}.")
 
 

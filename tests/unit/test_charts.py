@@ -37,10 +37,10 @@ def draw_rates(count: int) -> None:
     from datetime import UTC
 
     from components import charts
-    from services.topic_buffer import SecondCount
+    from services.topic_series import Rate
 
-    counts = [SecondCount(second=number, insert=1, modify=2, remove=0, other=4) for number in range(count)]
-    charts.events_per_second(counts, UTC, key="chart")
+    rates = [Rate(start=number, insert=1, modify=2, remove=0, other=4) for number in range(count)]
+    charts.events_per_second(rates, UTC, key="chart")
 
 
 def drawn(script: Any, count: int) -> tuple[dict[str, Any], pd.DataFrame]:

@@ -296,9 +296,10 @@ class Stage:
 async def stage(
     wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws,
     connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL,
+    endpoint: Endpoint | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage on this loop, up for the time of the block. `wrap` may change what the service sees of AWS."""
-    endpoint = Endpoint()
+    endpoint = endpoint or Endpoint()
     await endpoint.up()
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 import aiohttp
@@ -52,9 +52,9 @@ _REMOVED_HEADERS = frozenset(
 class ConnectionFailures(Enum):
     """How a connection that fails before an answer is read (facts, section 3; open point 4)."""
 
-    INTERNAL = auto()
+    INTERNAL = "internal"
     """As an error of Pipes: tried again without end, not counted."""
-    CUSTOMER = auto()
+    CUSTOMER = "customer"
     """As an error of the customer: counted against MaximumRetryAttempts."""
 
 

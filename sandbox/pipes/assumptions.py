@@ -25,7 +25,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "Connection failures",
         "Refused connections, DNS errors and resets before an answer are pipe-internal errors: tried again "
         "without end (50 ms, doubling, at most 2 s), not counted, until the record is too old. "
-        "ConnectionFailures.CUSTOMER switches to the other reading: counted, then a dead letter.",
+        "`python -m sandbox --connection-failures customer` is the other reading: counted, then a dead letter.",
         "The Pipes troubleshooting page names HTTP connection failures as internal errors.",
         "facts 3, S19 class 1; open point 4",
     ),

@@ -132,7 +132,7 @@ class ApiDestinations:
     ) -> Outcome:
         assert self._session is not None, "start() comes first"
         headers = _merged(request.headers, added)
-        data = _with_body_parameters(request.body, destination.body).encode(errors="replace")
+        data = with_body_parameters(request.body, destination.body).encode(errors="replace")
         try:
             url = URL(with_query(request.url, list(destination.query)), encoded=True)
             async with self._session.request(
@@ -165,7 +165,7 @@ def _merged(headers: Mapping[str, str], added: Mapping[str, str]) -> dict[str, s
     return {**{name: value for name, value in headers.items() if name.lower() not in taken}, **allowed}
 
 
-def _with_body_parameters(body: str, parameters: Mapping[str, str]) -> str:
+def with_body_parameters(body: str, parameters: Mapping[str, str]) -> str:
     """The body with the connection's body parameters added, where it is a JSON object."""
     if not parameters:
         return body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from sandbox.pipes.counters import written_at_ms
 from sandbox.pipes.destinations import Destination, Destinations
 from sandbox.pipes.events import event_of
 from sandbox.pipes.http_parameters import with_query
-from sandbox.pipes.json_paths import compact, is_path
+from sandbox.pipes.json_paths import compact, is_path, parse
 from sandbox.pipes.plan import PipeIdentity, PipePlan, compile_plan
 
 
@@ -54,7 +53,7 @@ class Expectation:
             whole = with_body_parameters(body, self.destination.body)
             return fingerprint(*where, whole.encode(errors="replace"))
         try:
-            return element_fingerprint(*where, json.loads(body))
+            return element_fingerprint(*where, parse(body))
         except ValueError as error:
             raise NotObservable("Its template makes no JSON: the records of a batch cannot be told apart.") from error
 

@@ -6,12 +6,11 @@ and a long unobserved replay fits in memory.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.momento.http_request import Request
-from sandbox.pipes.json_paths import compact
+from sandbox.pipes.json_paths import compact, parse
 
 #: How many requests are kept when nobody takes them: some 20 MB.
 LIMIT = 500_000
@@ -73,6 +72,6 @@ def _elements(body: bytes) -> list[Any]:
     if not body.startswith(b"["):
         return []
     try:
-        return list(json.loads(body))
+        return list(parse(body))
     except ValueError:
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -13,7 +12,7 @@ from yarl import URL
 from sandbox.aws.calls import AwsCallFailed
 from sandbox.pipes.destinations import Destination, Destinations, DestinationUnusable
 from sandbox.pipes.http_parameters import HttpParameters, with_query
-from sandbox.pipes.json_paths import compact
+from sandbox.pipes.json_paths import compact, parse
 from sandbox.pipes.oauth import ClientCredentials, TokenRefused, Tokens, TokenUnreachable
 from sandbox.pipes.outcomes import Outcome, Rejected, Request, Response, Unreachable, judge
 from sandbox.pipes.rate_limit import RateLimits
@@ -170,7 +169,7 @@ def with_body_parameters(body: str, parameters: Mapping[str, str]) -> str:
     if not parameters:
         return body
     try:
-        parsed = json.loads(body)
+        parsed = parse(body)
     except ValueError:
         return body
     return compact({**parsed, **parameters}) if isinstance(parsed, dict) else body

@@ -107,14 +107,16 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "Input templates",
         'A missing path becomes "". Values are never escaped, also where quotes are added. A path outside the '
-        "grammar leads nowhere and is not refused. Text that does not begin with { or [ is free text.",
+        "grammar (names, [3] and [*]; no filters, slices, unions, .. or quoted names) leads nowhere and is not "
+        "refused. Text that does not begin with { or [ is free text.",
         "Rules behave so in validated tests; CreatePipe was measured to check aws.* placeholders only.",
         "facts 5, S10, S34, S36",
     ),
     Assumption(
         "HTTP parameters",
         "Path and query values are percent-encoded with no safe characters; a missing path becomes an empty "
-        "value. Headers are literal.",
+        "value. Text that is no path as a whole is sent as it is, and so is every header. Fields are checked "
+        "against the model when the pipe is made; its expressions let nearly every text through.",
         "Anything else would let a key change the URL.",
         "facts 5; open point 6",
     ),

@@ -40,6 +40,7 @@ def batch(size: int) -> Batch:
         ('{"batchItemFailures":[]}', None),
         ('{"batchItemFailures":null}', None),
         ('["batchItemFailures"]', None),
+        ('{"batchItemFailures":' + "[" * 5000 + "]" * 5000 + "}", None),
         ('{"batchItemFailures":[{"itemIdentifier":"e2"}]}', 2),
         ('{"batchItemFailures":[{"itemIdentifier":"e3"},{"itemIdentifier":"e1"}]}', 1),
         ('{"batchItemFailures":[{"itemIdentifier":"000000000000000000003"}]}', 3),

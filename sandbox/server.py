@@ -118,8 +118,8 @@ class Sandbox:
         self._publish(ready=True)
 
     async def close(self) -> None:
-        """Stops every part and says so in the state file."""
-        self._publish(ready=False)
+        """Stops every part and says so in the state file, which then holds no key any more."""
+        self._publish(ready=False, **dict.fromkeys(state_file.KEYS, ""))
         self.faults.clear()
         await asyncio.to_thread(self.traffic.stop)
         await self.metrics.close()

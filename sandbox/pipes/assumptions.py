@@ -139,7 +139,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "Log records",
         "TargetStageSucceeded carries the endpoint's answer as payload. Transformation records appear only with "
         "a template. No Enrichment records. truncatedFields and error are left out when empty. The stream is "
-        "pipes/<pipe>/<day>. No validation event is written to the group.",
+        "pipes/<pipe>/<day>. No validation event is written to the group. Log destinations in S3 and Firehose are "
+        "kept in the pipe's settings, and nothing is written to them.",
         "LocalStack's order and payload; readers must not parse stream names.",
         "facts 1.2 to 1.4; open points 2 and 3",
     ),
@@ -213,10 +214,10 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "Roles",
         "Asked of IAM's simulator when the pipe is made, updated or started: stream, SendMessage or Publish, "
-        "InvokeApiDestination. A role that does not exist fails the pipe, one with a path is not checked. "
+        "InvokeApiDestination. A role that does not exist fails the pipe. "
         "Nothing is asked while the pipe runs, and who may assume the role is not looked at. The words for "
         "the destination, topics and missing roles are ours.",
-        "The emulator's simulator is wrong for roles with a path and it runs without authorization.",
+        "The emulator runs without authorization.",
         "facts 7, S44 to S46",
     ),
     Assumption(

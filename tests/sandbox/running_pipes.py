@@ -130,12 +130,13 @@ class Stage:
         self.destination_arn = await self.destination("main", "PUT", "/cache/*")
         await self.role("pipe")
 
-    async def role(self, name: str, *actions: str) -> str:
+    async def role(self, name: str, *actions: str, path: str = "/") -> str:
         """Make a role that may do these actions, or anything when none is named, to everything; its ARN."""
         role = f"{name}-{self.id}"
         statement = {"Effect": "Allow", "Action": list(actions) or "*", "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        made = await self.call("iam.CreateRole", RoleName=role, AssumeRolePolicyDocument='{"Version":"2012-10-17"}')
+        trust = '{"Version":"2012-10-17"}'
+        made = await self.call("iam.CreateRole", RoleName=role, Path=path, AssumeRolePolicyDocument=trust)
         await self.call("iam.PutRolePolicy", RoleName=role, PolicyName="p", PolicyDocument=policy)
         return str(made["Role"]["Arn"])
 

@@ -79,6 +79,10 @@ class Endpoint:
     async def down(self) -> None:
         """Refuse connections."""
         if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            # A connection that was accepted just now is known one turn later, and only then closed with the others.
+            await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None
 

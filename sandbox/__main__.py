@@ -44,6 +44,13 @@ def _parser() -> argparse.ArgumentParser:
         help="keep tables, streams, queues, logs and pipes in this folder, and go on from there at the next start",
     )
     parser.add_argument(
+        "--connection-failures",
+        choices=["internal", "customer"],
+        default="internal",
+        help="how a pipe reads an endpoint that cannot be reached: internal (the default) tries again without end, "
+        "customer counts it against MaximumRetryAttempts; AWS's pages say both",
+    )
+    parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
         help="also stop when standard input ends, as it does when the parent process dies",
@@ -97,6 +104,7 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 async def _serve(options: argparse.Namespace) -> None:
     # Imported late: `env` and `--help` need none of it, and it takes most of a second.
+    from sandbox.pipes.api_destination import ConnectionFailures
     from sandbox.server import Options, Sandbox
 
     persistence = _persistence(options.persist)
@@ -106,6 +114,7 @@ async def _serve(options: argparse.Namespace) -> None:
         momento_port=options.momento_port,
         momento_http_port=options.momento_http_port,
         admin_port=options.admin_port,
+        connection_failures=ConnectionFailures(options.connection_failures),
     )
     sandbox = Sandbox(_with_last_ports(chosen, persistence) if persistence else chosen, persistence)
     stop = asyncio.Event()

@@ -28,6 +28,7 @@ from sandbox.loopback_only import LoopbackOnly
 from sandbox.metrics import MetricsPublisher
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
+from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.service import PipesService
 from sandbox.provisioning import provision
 from sandbox.state import Part, SandboxState
@@ -55,6 +56,7 @@ class Options:
     momento_port: int = 0
     momento_http_port: int = 0
     admin_port: int = 0
+    connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL
 
 
 class Sandbox:
@@ -71,7 +73,7 @@ class Sandbox:
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
         self.faults = FaultBoard()
         letters = LetterLog(emulator)
-        self.pipes = PipesService(FaultyAws(letters, self.faults), ACCOUNT_ID)
+        self.pipes = PipesService(FaultyAws(letters, self.faults), ACCOUNT_ID, options.connection_failures)
         self.metrics = MetricsPublisher(
             emulator, emulator.usage, self.pipes.take_metrics, account_id=ACCOUNT_ID, region=options.region
         )
@@ -116,8 +118,8 @@ class Sandbox:
         self._publish(ready=True)
 
     async def close(self) -> None:
-        """Stops every part and says so in the state file."""
-        self._publish(ready=False)
+        """Stops every part and says so in the state file, which then holds no key any more."""
+        self._publish(ready=False, **dict.fromkeys(state_file.KEYS, ""))
         self.faults.clear()
         await asyncio.to_thread(self.traffic.stop)
         await self.metrics.close()

@@ -120,15 +120,6 @@ def _pascal(message_type: str) -> str:
     return message_type
 
 
-def executions(records: Iterable[LogRecord]) -> list[Execution]:
-    """The executions in the records, the one that started last first. Records may come in any order."""
-    by_id: dict[str, Execution] = {}
-    for record in records:
-        if record.readable:
-            by_id[record.execution_id] = extended(by_id.get(record.execution_id), record)
-    return newest_first(by_id.values())
-
-
 def newest_first(found: Iterable[Execution]) -> list[Execution]:
     """Executions, the one that started last first."""
     return sorted(found, key=lambda execution: execution.started_ms, reverse=True)

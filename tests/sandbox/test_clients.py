@@ -266,6 +266,7 @@ def test_a_folder_has_one_sandbox_which_ends_cleanly_and_prints_no_key(tmp_path:
     down = read_state(tmp_path)
     assert down is not None
     assert (down.instance, down.ready) == (up.instance, False)
+    assert not any(secret in (tmp_path / "state.json").read_text() for secret in _secrets(up)), "they died with it"
     assert not lock.is_held(tmp_path)
     output = (tmp_path / LOG_FILE).read_text(encoding="utf-8")
     assert up.aws_endpoint in output

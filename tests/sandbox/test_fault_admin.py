@@ -42,17 +42,6 @@ def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
-    admin = SandboxAdmin(sandbox_stack.admin_url)
-    quiet(admin, {})
-    yield admin
-    admin.clear_faults()
-    admin.start_momento()
-    quiet(admin, {})
-    drain_queue(aws)
-
-
-@pytest.fixture
 def port(sandbox_stack: SandboxState, admin: SandboxAdmin) -> Port:
     return Port(sandbox_stack.admin_url)
 

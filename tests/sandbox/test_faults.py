@@ -28,7 +28,6 @@ from tests.sandbox.running_pipeline import (
     a_location,
     a_record,
     counts,
-    drain_queue,
     noticed,
     now_ms,
     quiet,
@@ -41,20 +40,6 @@ from tests.sandbox.running_pipeline import (
 def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
     with running_pipeline(sandbox_stack) as pipeline:
         yield pipeline
-
-
-@pytest.fixture
-def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
-    """The admin port of a sandbox at rest: its queue is empty, and all is put right afterwards."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
-    quiet(admin, {})
-    drain_queue(aws)
-    yield admin
-    admin.clear_faults()
-    admin.use_right_key()
-    admin.start_momento()
-    quiet(admin, {})
-    drain_queue(aws)
 
 
 def reads_after(admin: SandboxAdmin, records: int) -> dict[str, int]:

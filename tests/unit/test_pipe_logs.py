@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.pipe_logs import Execution, LogRecord, Outcome, PipeTally, executions, parse, tally
+from services.pipe_logs import Execution, LogRecord, Outcome, PipeTally, extended, newest_first, parse, tally
 
 #: Real, but for the stars of its poster (facts/aws-pipes.md, section 1.2).
 REAL_FAILURE = {
@@ -52,6 +53,15 @@ def started(at_ms: int = 0, **more: Any) -> LogRecord:
 
 def failed(kind: str, at_ms: int, message: str = "HTTP 500", **more: Any) -> LogRecord:
     return record(kind, at_ms, error={"message": message, "httpStatusCode": 500}, **more)
+
+
+def executions(records: Iterable[LogRecord]) -> list[Execution]:
+    """The executions that readable records tell of, the one that started last first."""
+    by_id: dict[str, Execution] = {}
+    for each in records:
+        if each.readable:
+            by_id[each.execution_id] = extended(by_id.get(each.execution_id), each)
+    return newest_first(by_id.values())
 
 
 def test_a_real_record_is_read() -> None:

@@ -33,7 +33,7 @@ _VALUE_SHOWN = 60
 
 @dataclass(frozen=True)
 class RowProblem:
-    """One thing that is wrong: the line of the file, its header being line 1, the column, its value, what is allowed."""
+    """One thing that is wrong: its line in the file (the header is line 1), column and value, and what is allowed."""
 
     line: int
     column: str

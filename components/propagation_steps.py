@@ -15,7 +15,7 @@ from services.propagation import PATIENCE_S, Clock, Propagation, Step, StepState
 
 _ACTS = {"INSERT": "Inserted", "MODIFY": "Updated", "REMOVE": "Deleted"}
 _SIGNS = {StepState.DONE: "✓", StepState.WAITING: "…", StepState.FAILED: "✕", StepState.MISSING: "✕"}
-_COLOURS = alt.Scale(domain=[clock.value for clock in Clock], range=["#0d9488", "#a855f7", "#3b82f6"])
+_COLOURS = alt.Scale(domain=[Clock.OURS.value, Clock.LOG.value], range=["#0d9488", "#3b82f6"])
 
 
 def show(way: Propagation, usual: Mapping[str, Typical]) -> None:
@@ -28,8 +28,9 @@ def show(way: Propagation, usual: Mapping[str, Typical]) -> None:
             return
         taken = steps(way)
         _chart(taken, usual)
-        for step in taken:
-            _line(step, usual.get(step.id))
+        with st.container(gap="xxsmall"):
+            for step in taken:
+                _line(step, usual.get(step.id))
         st.caption(_caption(usual))
         if not way.ended:
             st.text(f"Looking for what is missing, for up to {PATIENCE_S / 60:g} minutes. AWS delivers logs late.")
@@ -61,7 +62,7 @@ def _line(step: Step, usual: Typical | None) -> None:
     else:
         time_text = formats.milliseconds(step.ms)
     if usual is not None:
-        time_text += f"  (p50 {formats.milliseconds(usual.p50_ms)}, p95 {formats.milliseconds(usual.p95_ms)})"
+        time_text += f"  (p50 {usual.p50_ms:.0f}, p95 {usual.p95_ms:.0f})"
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.text(f"{_SIGNS[step.state]} {step.words}")
         st.text(time_text)
@@ -104,7 +105,7 @@ def _spec() -> dict[str, Any]:
         x=alt.X("p50:Q", title="ms since the write was sent"), x2="p95:Q"
     )
     own = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x=axis, color=alt.Color("clock:N", title=None, scale=_COLOURS, legend=alt.Legend(orient="bottom", columns=1))
+        x=axis, color=alt.Color("clock:N", title=None, scale=_COLOURS, legend=alt.Legend(orient="bottom", columns=2))
     )
     spec: dict[str, Any] = alt.layer(usual, own).properties(height={"step": 22}).to_dict(validate=False)
     for part in (spec, *spec.get("layer", ())):

@@ -68,6 +68,7 @@ def remember(journey: Journey) -> None:
     state.weather_journeys = (*state.weather_journeys, journey)[-_SHOWN:]
     state.pop("weather_journey", None)
     state.weather_stale = True
+    context.pipeline().record_count.forget()
 
 
 def settle(location: str) -> Conflict | None:

@@ -84,12 +84,13 @@ def _toolbar() -> None:
 def _said(found: View) -> None:
     count = formats.number(context.pipeline().record_count.get().value)
     units = f"{found.capacity_units:g} read units"
-    of_count = f"about {count} (AWS's count, up to six hours old)"
+    table = f"The table had about {count} when AWS last counted, which it does every six hours."
     if isinstance(found, PageView):
-        st.text(f"Page {found.number}: {found.read:,} records read of {of_count}. This page took {units}.")
+        read = formats.counted(found.read, "record")
+        st.text(f"Page {found.number}: {read} read so far; this page took {units}. {table}")
         return
     st.text(f"Beginning with: {found.prefix}")
-    words = f"Read {found.read:,} of {of_count}, {len(found.items):,} found, {units}."
+    words = f"Read {found.read:,} of about {count}, {len(found.items):,} found, {units}."
     if found.full and found.next_start:
         words += f" A search ends at {MOST_FOUND:,} records; look for a longer beginning."
     elif found.next_start:

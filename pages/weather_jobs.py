@@ -16,7 +16,7 @@ from components.boxes import error_box
 from pages import context
 from services import record_files, weather_csv
 from services.batch_writes import BatchFailed, BatchReport
-from services.jobs import Job, JobState
+from services.jobs import Job, JobState, Progress
 from services.record_files import Comparison
 from services.weather import WeatherRecord
 from services.weather_changes import Change
@@ -76,37 +76,39 @@ def show() -> None:
     if job is None:
         return
     with st.container(border=True, key="weather_job_box"):
-        # A job that has ended is drawn once, with the page.
-        st.fragment(_progress, run_every=0.5 if job.progress.running else None)(job)
         progress = job.progress
         if progress.running:
+            _running(job)
             return
-        if not state.get("weather_job_seen"):
+        _standing(job, progress)
+        if not state.weather_job_seen:
             state.weather_job_seen = True
-            if not isinstance(job.result, Comparison):
-                state.weather_stale = True
+            state.weather_stale = True
         report = progress.error.report if isinstance(progress.error, BatchFailed) else job.result
         if isinstance(report, BatchReport):
             _report(report)
         st.button("Close", key="weather_job_close", on_click=forget)
 
 
-def _progress(job: Job[Any]) -> None:
+@st.fragment(run_every=0.5)
+def _running(job: Job[Any]) -> None:
     progress = job.progress
+    if not progress.running:
+        # What comes of it changes more than this part of the page.
+        st.rerun()
+    _standing(job, progress)
+    st.button("Cancel", key="weather_job_cancel", on_click=job.cancel, icon=":material/stop:")
+
+
+def _standing(job: Job[Any], progress: Progress) -> None:
     word, colour = _BADGES[progress.state]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(word, color=colour)
         st.text(job.name)
-        if progress.running:
-            st.button("Cancel", key="weather_job_cancel", on_click=job.cancel, icon=":material/stop:")
     if progress.error is not None:
-        cause = progress.error.cause if isinstance(progress.error, BatchFailed) else progress.error
-        error_box(cause)
-    st.progress(progress.share if progress.total or progress.running else 1.0)
+        error_box(progress.error.cause if isinstance(progress.error, BatchFailed) else progress.error)
+    st.progress(progress.share)
     st.text(progress.words)
-    if not progress.running and not state.get("weather_job_seen"):
-        # The page has drawn it as running: only a run of the whole page shows the result.
-        st.rerun()
 
 
 def _report(report: BatchReport) -> None:

@@ -37,7 +37,7 @@ def view() -> View:
     if known is None or state.get("weather_seen_by") is not context.pipeline():
         # Another sandbox is another table.
         _look(record_views.first(pages, state.get("weather_size") or SIZES[0]))
-    elif state.get("weather_stale") and not isinstance(known, SearchView):
+    elif state.get("weather_stale"):
         _look(record_views.again(pages, known))
     found: View = state.weather_view
     return found
@@ -229,15 +229,8 @@ def _save() -> None:
         finally:
             # What was written is written, whatever came after it: the table is read anew.
             state.weather_stale = True
-            _reread_search()
 
     attempt(act)
-
-
-def _reread_search() -> None:
-    found: View = state.weather_view
-    if isinstance(found, SearchView):
-        _look(record_views.again(context.pipeline().record_pages, found))
 
 
 def _undo() -> None:

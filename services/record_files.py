@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.jobs import Control
-from services.record_pages import RecordPages
+from services.record_pages import AT_ONCE, RecordPages
 from services.weather import WeatherRecord
 from services.weather_changes import Change, holds
-
-#: Locations read with one call.
-_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -33,11 +30,11 @@ def compare(control: Control, pages: RecordPages, records: Sequence[WeatherRecor
     new: list[Change] = []
     changed: list[Change] = []
     same: list[WeatherRecord] = []
-    for start in range(0, len(records), _AT_ONCE):
+    for start in range(0, len(records), AT_ONCE):
         control.report(start, len(records), f"{start:,} of {len(records):,} records compared")
         if control.cancelled:
             return None
-        piece = records[start : start + _AT_ONCE]
+        piece = records[start : start + AT_ONCE]
         found = pages.of(record.location for record in piece)
         for record in piece:
             item = found.get(record.location)

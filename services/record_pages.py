@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 #: An item with the types that DynamoDB gives: attribute name -> {"N": "70"}.
 Item = Mapping[str, Any]
 
-#: Items that one step of a search reads, and what BatchGetItem takes at most.
+#: Items that one step of a search reads, and locations that can be read at once.
 SEARCH_STEP = 1_000
-_BATCH = 100
+AT_ONCE = 100
 #: How often BatchGetItem is asked for what it left out before it counts as throttled.
 _ROUNDS = 8
 
@@ -76,7 +76,7 @@ class RecordPages:
         return RecordPage(found, None, 1, _units(answer))
 
     def of(self, locations: Iterable[str]) -> dict[str, Item]:
-        """Location -> item, for those of at most 100 locations that the table has."""
+        """Location -> item, for those of at most AT_ONCE locations that the table has."""
         wanted: Any = {names.TABLE: {"Keys": [_key(location) for location in locations], "ConsistentRead": True}}
         found: dict[str, Item] = {}
         for _ in range(_ROUNDS):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from services.record_pages import Item, RecordPage, RecordPages, location_of
+from services.record_pages import AT_ONCE, Item, RecordPage, RecordPages, location_of
 
 #: A search that has found so many records goes no further: a longer beginning finds what is wanted.
 MOST_FOUND = 500
@@ -88,10 +88,17 @@ def go_on(pages: RecordPages, view: SearchView) -> SearchView:
 
 
 def again(pages: RecordPages, view: View) -> View:
-    """The same page as it is now, or the same search from its beginning. Raises DashboardError."""
+    """The same page, or the records that the same search has found, as they are now. Raises DashboardError."""
     if isinstance(view, SearchView):
-        return search(pages, view.prefix)
+        return replace(view, items=_now(pages, view.items), read_at=time.time())
     return _page(pages.page(view.size, view.starts[-1]), view.size, view.starts, (view.number - 1) * view.size)
+
+
+def _now(pages: RecordPages, items: tuple[Item, ...]) -> tuple[Item, ...]:
+    found: dict[str, Item] = {}
+    for start in range(0, len(items), AT_ONCE):
+        found.update(pages.of(location_of(item) for item in items[start : start + AT_ONCE]))
+    return in_order(found.values())
 
 
 def _page(page: RecordPage, size: int, starts: tuple[str | None, ...], read_before: int) -> PageView:

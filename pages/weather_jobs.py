@@ -84,6 +84,7 @@ def show() -> None:
         if not state.weather_job_seen:
             state.weather_job_seen = True
             state.weather_stale = True
+            context.pipeline().record_count.forget()
         report = progress.error.report if isinstance(progress.error, BatchFailed) else job.result
         if isinstance(report, BatchReport):
             _report(report)
@@ -117,7 +118,9 @@ def _report(report: BatchReport) -> None:
         st.metric("Changed by somebody else", formats.number(len(report.conflicts)), border=True)
         st.metric("Not known", formats.number(len(report.unknown)), border=True)
         st.metric("Not done", formats.number(len(report.left)), border=True)
-    st.caption(f"{report.capacity_units:g} write units: a transaction takes twice those of single writes.")
+    st.caption(
+        f"{formats.number(report.capacity_units)} write units: a transaction takes twice those of single writes."
+    )
     if report.unknown:
         st.write(
             "Of the records that are not known the answer got lost. They were written all together or not at all; "

@@ -83,7 +83,7 @@ def _toolbar() -> None:
 
 def _said(found: View) -> None:
     count = formats.number(context.pipeline().record_count.get().value)
-    units = f"{found.capacity_units:g} read units"
+    units = f"{found.capacity_units:g} read {'unit' if found.capacity_units == 1 else 'units'}"
     table = f"The table had about {count} when AWS last counted, which it does every six hours."
     if isinstance(found, PageView):
         read = formats.counted(found.read, "record")

@@ -75,7 +75,7 @@ def show() -> None:
 
 def _toolbar() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Find locations that begin with", key="weather_prefix", placeholder="Sea", on_change=_search)
+        st.text_input("Find names that begin with", key="weather_prefix", placeholder="Sea", on_change=_search)
         st.button("Find", icon=":material/search:", on_click=_search)
         st.selectbox("Records on a page", SIZES, key="weather_size", on_change=_first_page, width=150)
         st.button("Read again", icon=":material/refresh:", on_click=_again)

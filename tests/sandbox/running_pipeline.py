@@ -20,6 +20,7 @@ from services.propagation import Propagation
 from services.sandbox_admin import SandboxAdmin
 from services.topic_status import FeedState
 from services.weather import WeatherRecord, check
+from services.weather_changes import Change
 from tests.conftest import AwsClients, wait_until
 
 
@@ -53,8 +54,10 @@ def running_pipeline(state: SandboxState) -> Iterator[Pipeline]:
 
 def put_and_follow(pipeline: Pipeline, record: WeatherRecord) -> Propagation:
     """Writes a record over whatever is there, and what is known when it has arrived, or 5 s after it was sent."""
-    version = pipeline.feed.version
-    return _followed(pipeline.journeys.follow(pipeline.table.put(record), version))
+    there = next(iter(pipeline.record_pages.exact(record.location).items), None)
+    done = pipeline.change(Change(record.location, there, record))
+    assert isinstance(done, Journey)
+    return _followed(done)
 
 
 def delete_and_follow(pipeline: Pipeline, location: str) -> Propagation:

@@ -97,7 +97,7 @@ def test_a_sandbox_that_is_killed_is_told_as_unreachable_everywhere_and_can_be_s
     assert anew is not pipeline
     assert anew.table.get("Oslo").item is None, "its contents went with the old one"
     wait_until(lambda: anew.feed.status().state is FeedState.LIVE, what="the new subscription")
-    assert anew.put(a_record("Oslo")).complete
+    assert put_and_follow(anew, a_record("Oslo")).complete
 
     runtime.close()
     with pytest.raises(SandboxNotRunning):

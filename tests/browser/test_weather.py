@@ -51,7 +51,7 @@ def edit_maximum(page: Page, grid: Locator, row: int, value: str) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.get_by_test_id("data-grid-overlay-editor").locator("input").fill(value)
+    page.locator(".gdg-input").fill(value)
     page.keyboard.press("Enter")
 
 

@@ -17,7 +17,7 @@ from services.pipes import Pipe
 from services.propagation_hints import Place, hints
 from services.record_edits import TEMPERATURES, number_of
 from services.units import STORED, Unit, shown
-from services.weather import LABELS, plain
+from services.weather import LABELS, number_text, plain
 from services.weather_changes import Conflict
 
 state = st.session_state
@@ -158,7 +158,7 @@ def _value(name: str, values: dict[str, str], unit: Unit) -> str:
     number = number_of({name: {"N": text}}, name)
     if number is None or unit is STORED:
         return f"{text} {STORED.value}"
-    return f"{shown(number, unit)} {unit.value}"
+    return f"{number_text(shown(number, unit))} {unit.value}"
 
 
 def _take_mine(location: str) -> None:

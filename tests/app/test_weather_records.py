@@ -202,7 +202,7 @@ def test_in_celsius_the_form_and_the_table_follow_and_what_nobody_changed_stays(
     put(aws, item("Oslo", MaxTemp="70.01", MinTemp="50.02"))
     page = load(open_page("weather"), "Oslo")
 
-    page = ran(page.segmented_control(key="unit").set_value("°C"))
+    page = ran(page.radio(key="unit").set_value("°C"))
 
     assert page.number_input(key="weather_max_c").value == 21.12
     assert page.number_input(key="weather_min_c").value == 10.01
@@ -214,12 +214,12 @@ def test_in_celsius_the_form_and_the_table_follow_and_what_nobody_changed_stays(
     page = click(edit(page, {0: {"MinTemp": -10.0}}), "Save 1 changed row")
     assert stored(aws, "Oslo") == item("Oslo", MaxTemp="70.01", MinTemp="14", ChancesOfPrecipitation="90")
 
-    page = ran(page.segmented_control(key="unit").set_value("°F"))
+    page = ran(page.radio(key="unit").set_value("°F"))
     assert page.number_input(key="weather_max").value == 70.01
 
 
 def test_a_temperature_that_is_not_allowed_is_told_in_both_units(aws: AwsClients) -> None:
-    page = ran(open_page("weather").segmented_control(key="unit").set_value("°C"))
+    page = ran(open_page("weather").radio(key="unit").set_value("°C"))
     for key, value in {**GOOD, "weather_max_c": 100.0, "weather_min_c": 5.0}.items():
         if key not in ("weather_max", "weather_min"):
             inputs = page.text_input if key == "weather_location" else page.number_input

@@ -152,7 +152,7 @@ def test_a_file_with_errors_is_refused_row_by_row_and_a_right_one_is_written(
 
 def test_the_unit_is_in_the_address(page: Page, dashboard_url: str, console_errors: list[str]) -> None:
     open_page(page, dashboard_url, "weather")
-    page.get_by_role("radio", name="°C").or_(page.get_by_role("button", name="°C")).first.click()
+    page.get_by_test_id("stRadio").get_by_text("°C").click()
 
     expect(page.get_by_role("spinbutton", name="Maximum temperature, °C")).to_be_visible()
     page.wait_for_url("**/weather?unit=*")

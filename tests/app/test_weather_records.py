@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from streamlit.config import get_option, set_option
 from streamlit.testing.v1 import AppTest
 
 from bench.stack import running_sandbox
 from provision.names import TABLE
 from services.runtime import registry
 from tests.app.screen import metrics, open_page, ran, table, type_into, words
-from tests.app.test_weather import GOOD, click, items, save
+from tests.app.test_weather import GOOD, click, fill, items, save
 from tests.app.wire import item
 from tests.conftest import AwsClients, wait_until
 
@@ -308,6 +309,46 @@ def test_a_file_is_compared_shown_and_written(aws: AwsClients) -> None:
     }
     assert metrics(page)["Done"] == "2"
     assert list(table(page, "Weather records")["Location"]) == ["Bergen", "Oslo", "Voss"]
+
+
+def test_writing_is_cancelled_between_two_transactions_and_the_rest_is_offered_as_a_file(aws: AwsClients) -> None:
+    rows = "".join(f"Town {number:05},70,50,10,3600\n" for number in range(2_000))
+    page = job_ended(upload(open_page("weather"), HEADER + rows))
+    page = click(page, "Write 2,000 records")
+
+    page = job_ended(ran(page.button(key="weather_job_cancel").click()))
+
+    count = aws.client("dynamodb").scan(TableName=TABLE, Select="COUNT")["Count"]
+    assert count < 2_000
+    assert count % 100 == 0
+    shown = metrics(page)
+    assert (shown["Done"], shown["Not done"]) == (f"{count:,}", f"{2_000 - count:,}")
+    assert "cancelled" in words(page.get_by_key("weather_job_box"))
+    assert f"Download the {2_000 - count:,} records not written" in [one.label for one in page.download_button]
+
+
+@pytest.fixture
+def served_wider() -> Iterator[Callable[[], None]]:
+    """Makes everybody a viewer: as if the dashboard were served beyond this machine, without sign-in."""
+    before = get_option("server.address")
+    yield lambda: set_option("server.address", "0.0.0.0")
+    set_option("server.address", before)
+
+
+def test_a_viewer_is_offered_no_change_and_one_that_is_sent_all_the_same_is_refused(
+    aws: AwsClients, served_wider: Callable[[], None]
+) -> None:
+    put(aws, item("Oslo"))
+    page = fill(edit(open_page("weather"), {0: {"MaxTemp": 75.0}}))
+    served_wider()
+
+    page = click(page, "Save record")
+    assert "For operators only" in words(page)
+    assert "Writing a record is for operators only" in words(page)
+    offered = {button.label: button.disabled for button in page.button}
+    for label in ("Save record", "Delete record", "Delete selected", "Save 1 changed row"):
+        assert offered[label], label
+    assert items(aws) == [item("Oslo")]
 
 
 def test_a_job_that_loses_the_sandbox_fails_in_words_and_the_page_lives(

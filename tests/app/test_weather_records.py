@@ -346,7 +346,7 @@ def test_a_viewer_is_offered_no_change_and_one_that_is_sent_all_the_same_is_refu
     assert "For operators only" in words(page)
     assert "Writing a record is for operators only" in words(page)
     offered = {button.label: button.disabled for button in page.button}
-    for label in ("Save record", "Delete record", "Delete selected", "Save 1 changed row"):
+    for label in ("Save record", "Delete record", "Delete selected", "Save changed rows"):
         assert offered[label], label
     assert items(aws) == [item("Oslo")]
 

@@ -6,20 +6,22 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import pipes, propagation
+from services import pipes
 from services.aws import Aws
+from services.batch_writes import BatchWrites
 from services.config import AwsAccess, TopicConfig
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
-from services.errors import DashboardError
+from services.journeys import Journey, Journeys
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
-from services.propagation import Propagation
+from services.record_pages import RecordPages
 from services.shared import Shared
 from services.topic_feed import TopicFeed
 from services.topic_history import Source, TopicHistory
-from services.weather import TablePage, WeatherRecord, WeatherTable, Write
+from services.weather import TablePage, WeatherTable, Write
+from services.weather_changes import Change, Conflict, WeatherChanges
 
 #: How many dead letters a page shows.
 PEEKED = 200
@@ -40,6 +42,9 @@ class Pipeline:
         self.cache = MomentoCache(momento)
         self.feed = _feed(momento, topic or TopicConfig(), run)
         self.table = WeatherTable(self._aws)
+        self.record_pages = RecordPages(self._aws)
+        self.batches = BatchWrites(self._aws)
+        self._changes = WeatherChanges(self._aws)
         self.lookups = Lookups(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
         self._tail = LogTail(self._aws)
@@ -47,8 +52,10 @@ class Pipeline:
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
+        self.record_count: Shared[int] = Shared(self.record_pages.count, 60.0)
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
+        self.journeys = Journeys(self.cache, self.feed, self.log)
         self.feed.start()
 
     @property
@@ -56,27 +63,25 @@ class Pipeline:
         """The endpoint that DynamoDB calls go to."""
         return self._aws.endpoint
 
-    def put(self, record: WeatherRecord) -> Propagation:
-        """Writes a record and watches it arrive. Raises DashboardError when the write itself fails."""
+    def change(self, change: Change) -> Journey | Conflict:
+        """Makes a change if nobody else has made one, and follows it. Raises DashboardError when it cannot be made."""
         version = self.feed.version
-        return self._followed(self.table.put(record), version)
+        done = self._changes.make(change)
+        return done if isinstance(done, Conflict) else self._followed(done, version)
 
-    def delete(self, location: str) -> Propagation:
-        """Deletes a record and watches it go. Raises DashboardError when the delete itself fails."""
+    def delete(self, location: str) -> Journey:
+        """Deletes a record as it is now, and follows that. Raises DashboardError when the delete itself fails."""
         version = self.feed.version
         return self._followed(self.table.delete(location), version)
 
-    def _followed(self, write: Write, version: int) -> Propagation:
+    def _followed(self, write: Write, version: int) -> Journey:
         self.records.forget()
         self.depth.forget()
-        try:
-            return propagation.follow(write, self.cache, self.feed, version)
-        except DashboardError as error:
-            # The write is done; that its arrival cannot be watched must not look like a failed write.
-            return Propagation(write, expected=True, problem=str(error))
+        return self.journeys.follow(write, version)
 
     def close(self) -> None:
-        """Ends the subscription and closes every connection."""
+        """Ends what follows writes and the subscription, and closes every connection."""
+        self.journeys.close()
         self.feed.close()
         self.cache.close()
         self._aws.close()

@@ -10,6 +10,8 @@ fill never overwrites (SetIfNotExists): what a pipe delivered meanwhile is newer
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
@@ -25,6 +27,8 @@ from services.weather import TableRead, WeatherTable
 
 #: DynamoDB counts one unit for each such block of a strongly consistent read.
 READ_BLOCK_BYTES = 4096
+#: Looked-up locations that are remembered: a key that only the cache has is found among keys that were heard of.
+REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ class Lookups:
         self._cache = cache
         self._table = table
         self.stats = LookupStats()
+        self._recent: OrderedDict[str, None] = OrderedDict()
+        self._lock = threading.Lock()
 
     def tally(self) -> Tally:
         """The counts so far."""
@@ -105,12 +111,14 @@ class Lookups:
 
     def look_up(self, location: str) -> Lookup:
         """Reads both sides. Never raises a DashboardError: each side's error is in the result."""
+        self._remember(location)
         result = self._with_table(self._with_cache(Lookup(location, None, None, None)))
         self.stats.note(_noted(result.cache, result.table, saves=False))
         return result
 
     def read_through(self, location: str, fill: bool) -> ReadThrough:
         """Reads as an application would, and caches what it read if `fill`. Never raises a DashboardError."""
+        self._remember(location)
         result = self._through_cache(ReadThrough(location))
         if not result.hit:
             result = self._through_table(result)
@@ -122,6 +130,18 @@ class Lookups:
     def remaining_ttl(self, location: str) -> timedelta | None:
         """How long the cache will still have it; None when it has not. Raises DashboardError."""
         return self._cache.remaining_ttl(names.CACHE, location)
+
+    def recent(self) -> tuple[str, ...]:
+        """The locations that were looked up last, REMEMBERED at most."""
+        with self._lock:
+            return tuple(self._recent)
+
+    def _remember(self, location: str) -> None:
+        with self._lock:
+            self._recent[location] = None
+            self._recent.move_to_end(location)
+            while len(self._recent) > REMEMBERED:
+                self._recent.popitem(last=False)
 
     def _with_cache(self, result: Lookup) -> Lookup:
         try:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from provision import names
 from services import metrics, pipes, propagation
+from services.agreement_check import Checker
 from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
+from services.key_facts import FactsReader
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.metrics import Series
@@ -47,6 +49,9 @@ class Pipeline:
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
+        self.checker = Checker(
+            self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
+        )
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
             lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0

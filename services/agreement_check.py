@@ -25,7 +25,7 @@ from services.aws import Aws, translated
 from services.cache_document import Item, document
 from services.jobs import Control
 from services.key_facts import FactsReader, KeyFacts
-from services.lookup import Lookups
+from services.lookup import Lookup, Lookups
 from services.momento import MomentoCache
 from services.reconcile import Outcome, Reconciled, Reconciler
 from services.weather import WeatherTable
@@ -67,6 +67,14 @@ class CheckResult:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides of one key, and where it stands; None when a side could not be read."""
+
+    lookup: Lookup
+    judgement: Judgement | None
+
+
 class Checker:
     """Makes checks. Safe to share between threads."""
 
@@ -79,18 +87,21 @@ class Checker:
         self._lookups = lookups
         self.facts = facts
 
-    def look(self, location: str) -> tuple[Finding, float]:
-        """One look at both sides of a key, judged, and the read units it took. Raises DashboardError."""
-        return self.look_with(location, self.facts.read())
-
-    def look_twice(self, location: str) -> tuple[Finding, float]:
-        """A look, and for a difference that may pass another one 2 s later. Raises DashboardError."""
-        finding, units = self.look(location)
-        if finding.judgement.standing in _SETTLED:
-            return finding, units
+    def compare(self, location: str) -> Comparison:
+        """One key on both sides; a difference that may pass, again after 2 s. Never raises a DashboardError."""
+        found = self._compared(location)
+        if found.judgement is None or found.judgement.standing in _SETTLED:
+            return found
         time.sleep(AGAIN_AFTER_S)
-        again, more = self.look(location)
-        return again, units + more
+        return self._compared(location)
+
+    def _compared(self, location: str) -> Comparison:
+        lookup = self._lookups.look_up(location)
+        if lookup.cache is None or lookup.table is None:
+            return Comparison(lookup, None)
+        item = lookup.table.raw
+        known = self.facts.read().of(location, item is not None)
+        return Comparison(lookup, judge(item, lookup.cache.value, known, time.time()))
 
     def check(self, sample: int | None, control: Control) -> CheckResult:
         """Checks about `sample` records, or all of them. Raises DashboardError when a side cannot be read."""
@@ -125,17 +136,20 @@ class Checker:
         cached = self._cache.get(names.CACHE, location).value
         return Finding(location, judge(item, cached, facts.of(location, True), time.time()), item, cached)
 
-    def look_with(self, location: str, facts: KeyFacts) -> tuple[Finding, float]:
-        """`look` with facts that were read before."""
+    def looked_at(self, location: str, facts: KeyFacts) -> tuple[Finding, float]:
+        """One look at both sides of a key, judged, and the read units it took. Raises DashboardError."""
         cached = self._cache.get(names.CACHE, location).value
         read = self._table.get(location)
-        known = facts.of(location, read.raw is not None)
-        judgement = judge(read.raw, cached, known, time.time())
+        judgement = judge(read.raw, cached, facts.of(location, read.raw is not None), time.time())
         return Finding(location, judgement, read.raw, cached), read.capacity_units
 
-    def heard_of(self, facts: KeyFacts) -> set[str]:
-        """Keys that the topic, the log or this process's lookups named."""
-        return set(facts.locations) | set(self._lookups.recent())
+    def may_be_orphaned(self, location: str) -> bool:
+        """Whether the cache has a key. Raises DashboardError."""
+        return self._cache.get(names.CACHE, location).hit
+
+    def heard_of(self, facts: KeyFacts, whole: bool) -> set[str]:
+        """Keys that the topic, the log or our lookups named; beside a sample only those heard to be deleted."""
+        return set(facts.locations if whole else facts.removed) | set(self._lookups.recent())
 
 
 class _Check:
@@ -148,6 +162,7 @@ class _Check:
         self._counts: Counter[Standing] = Counter()
         self._findings: list[Finding] = []
         self._again: list[tuple[float, str]] = []
+        self._unmet: set[str] = set()
         self._units = 0.0
         self._checked = 0
         self._facts = checker.facts.read()
@@ -157,7 +172,7 @@ class _Check:
         size = self._checker.size()
         total = min(size, self._sample) if self._sample else size
         segments = max(1, ceil(size / self._sample)) if self._sample else 1
-        unmet = self._checker.heard_of(self._facts)
+        unmet = self._unmet = self._checker.heard_of(self._facts, whole=segments == 1)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="agreement") as pool:
             for items, units in self._checker.scan((random.randrange(segments), segments)):
                 self._units += units
@@ -201,10 +216,9 @@ class _Check:
             if self._control.cancelled:
                 return
             some = locations[start : start + PAGE]
-            for finding, units in pool.map(lambda each: self._checker.look_with(each, self._facts), some):
-                self._units += units
-                if finding.item is None and finding.cached is not None:
-                    self._again.append((time.monotonic(), finding.location))
+            there = pool.map(self._checker.may_be_orphaned, some)
+            # Whether the table has them is looked at in the second look.
+            self._again += [(time.monotonic(), each) for each, hit in zip(some, there, strict=True) if hit]
             self._control.report(self._checked, self._checked, f"{start + len(some):,} deleted keys looked for")
 
     def _wait_for_the_last(self) -> None:
@@ -218,9 +232,10 @@ class _Check:
             return
         self._again = [(seen, location) for seen, location in self._again if seen > until]
         facts = self._facts = self._checker.facts.read()
-        for finding, units in pool.map(lambda location: self._checker.look_with(location, facts), due):
+        for finding, units in pool.map(lambda location: self._checker.looked_at(location, facts), due):
             self._units += units
-            self._count(finding)
+            if finding.location not in self._unmet or finding.judgement.standing is Standing.ORPHANED:
+                self._count(finding)
 
     def _count(self, finding: Finding) -> None:
         standing = finding.judgement.standing

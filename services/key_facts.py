@@ -43,10 +43,15 @@ _DELIVERIES = {
 
 @dataclass(frozen=True)
 class KeyFacts:
-    """What is known of all keys at `read_at` (epoch seconds). `problems` says in words what could not be read."""
+    """What is known of all keys at `read_at` (epoch seconds). `problems` says in words what could not be read.
+
+    `told_at` is when the topic told of a key last, `removed` the keys of which it told last that they were deleted, or
+    for which cache-delete ran.
+    """
 
     read_at: float
     told_at: Mapping[str, float] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
     executions: Mapping[tuple[str, str], Execution] = field(default_factory=dict)
     letters: frozenset[tuple[str, str]] = frozenset()
     unknown_letters: frozenset[str] = frozenset()
@@ -145,10 +150,14 @@ def facts(
             unknown.add(flow)
         else:
             known.add((flow, location))
+    told = {event.location: event for event in events if event.location}
+    executions = _newest(view.executions)
     return KeyFacts(
         read_at=now,
-        told_at={event.location: event.received_at for event in events if event.location},
-        executions=_newest(view.executions),
+        told_at={location: event.received_at for location, event in told.items()},
+        removed=frozenset(location for location, event in told.items() if event.event_type == "REMOVE")
+        | {location for flow, location in executions if flow == names.CACHE_DELETE},
+        executions=executions,
         letters=frozenset(known),
         unknown_letters=frozenset(unknown),
         known_since=known_since,

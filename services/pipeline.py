@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from provision import names
 from services import metrics, pipes, propagation
-from services.agreement_check import Checker
+from services.agreement_check import Checker, CheckResult
 from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
 from services.key_facts import FactsReader
+from services.load_test import LoadResult
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.metrics import Series
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
+from services.one_job import OneJob
 from services.propagation import Propagation
-from services.reconcile import Reconciler
+from services.reconcile import Reconciled, Reconciler
 from services.shared import Shared
 from services.topic_feed import TopicFeed
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
@@ -52,6 +54,9 @@ class Pipeline:
         self.checker = Checker(
             self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
         )
+        self.check_job: OneJob[CheckResult] = OneJob()
+        self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
+        self.load_job: OneJob[LoadResult] = OneJob()
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
             lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0

@@ -221,7 +221,8 @@ def _confirm(todo: Plan) -> None:
         st.rerun()
     st.write(
         f"{formats.counted(len(todo.locations), 'key')}: {len(todo.put):,} put, {len(todo.delete):,} delete, as "
-        "they were when they were looked at. Each is read again from the table first, and read back from the cache as proof."
+        "they were when they were looked at. Each is read again from the table first, and read back from the cache as "
+        "proof."
     )
     with st.container(horizontal=True):
         st.button("Make them right", type="primary", key="agreement_repair_yes", on_click=_repair)

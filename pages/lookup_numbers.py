@@ -135,8 +135,8 @@ def _aws(pipeline: Pipeline, stats: Stats) -> None:
             st.metric("GetItem latency seen here", formats.milliseconds(ours), border=True)
         st.caption(
             f"CloudWatch, the last {formats.age(METRICS_WINDOW_S)}, read {formats.ago(time.time() - reading.read_at)}. "
-            "It counts every reader of the table, by the minute, and comes a minute or more late; the lookups above are "
-            "only ours."
+            "It counts every reader of the table, by the minute, and comes a minute or more late; the lookups above "
+            "are only ours."
         )
         if units.points:
             left, right = st.columns(2, gap="large")

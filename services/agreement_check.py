@@ -234,7 +234,8 @@ class _Check:
         facts = self._facts = self._checker.facts.read()
         for finding, units in pool.map(lambda location: self._checker.looked_at(location, facts), due):
             self._units += units
-            if finding.location not in self._unmet or finding.judgement.standing is Standing.ORPHANED:
+            only_cached = finding.item is None and finding.cached is not None
+            if only_cached or finding.location not in self._unmet:
                 self._count(finding)
 
     def _count(self, finding: Finding) -> None:

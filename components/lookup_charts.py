@@ -62,7 +62,7 @@ def _latency_spec() -> dict[str, Any]:
         .encode(
             x=alt.X("latency:N", title="Latency, ms", sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             xOffset=alt.XOffset("side:N", sort=[_CACHE, _TABLE]),
-            y=alt.Y("share:Q", title="Share of its calls", axis=alt.Axis(format="%")),
+            y=alt.Y("share:Q", title="Share of calls", axis=alt.Axis(format="%")),
             color=alt.Color("side:N", title=None, scale=scale, legend=alt.Legend(orient="bottom", columns=2)),
             tooltip=[
                 alt.Tooltip("side:N", title="Side"),

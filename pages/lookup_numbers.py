@@ -15,6 +15,8 @@ from services.metrics import Series
 from services.pipeline import METRICS_WINDOW_S, Pipeline
 from services.prices import PRICES, Savings, savings
 
+state = st.session_state
+
 
 def show() -> None:
     """The tab."""
@@ -24,6 +26,9 @@ def show() -> None:
 
 def _prices() -> tuple[float, float]:
     """What a million table reads and a GB through the cache cost, as this viewer has them."""
+    if "lookup_prices" not in state:
+        # The editor forgets its edits when its tab is closed; it begins anew with the prices as they were left.
+        state.lookup_usd_shown = state.get("lookup_usd", [price.usd for price in PRICES])
     with st.expander("Prices that the savings are counted with"):
         st.write(
             "Examples of list prices; yours differ by region, date and contract. Change them to what you pay. A table "
@@ -32,7 +37,7 @@ def _prices() -> tuple[float, float]:
         rows = pd.DataFrame(
             {
                 "What": [price.name for price in PRICES],
-                "USD": [price.usd for price in PRICES],
+                "USD": state.lookup_usd_shown,
                 "Per": [price.unit for price in PRICES],
                 "Region": [price.region for price in PRICES],
                 "As of": [price.as_of for price in PRICES],
@@ -48,6 +53,7 @@ def _prices() -> tuple[float, float]:
         )
     # What a browser sends is not trusted to keep the editor's rules.
     table, cache = (max(0.0, float(value)) if pd.notna(value) else 0.0 for value in edited["USD"])
+    state.lookup_usd = [table, cache]
     return table, cache
 
 
@@ -83,9 +89,9 @@ def _totals(total: Counts) -> None:
 
 def _saved(saved: Savings) -> None:
     with st.container(horizontal=True):
-        st.metric("Table reads saved", _usd(saved.table_usd), border=True)
-        st.metric("Cache transfer", _usd(saved.cache_usd), border=True)
-        st.metric("Difference", _usd(saved.net_usd), border=True)
+        st.metric("Saved on table reads", _usd(saved.table_usd), border=True)
+        st.metric("Spent on the cache", _usd(saved.cache_usd), border=True)
+        st.metric("Net", _usd(saved.net_usd), border=True)
         st.metric(
             "Time saved",
             "–" if saved.time_ms is None else _duration(saved.time_ms),

@@ -62,20 +62,21 @@ def show() -> None:
         _through(state.lookup_through)
     elif "lookup_result" in state:
         _both(state.lookup_result)
+    elif "lookup_error" not in state:
+        st.write("Choose a record. Read it through the cache as an application would, or compare both sides.")
 
 
 def _take_from_address() -> None:
-    """A link with `?location=` shows that location at once."""
+    """A link with `?location=` shows that location at once; back from another tab it is still chosen."""
     asked = st.query_params.get("location", "")
-    if asked and "lookup_location" not in state and "lookup_shown" not in state:
-        state.lookup_location = asked
+    if not asked or "lookup_location" in state:
+        return
+    state.lookup_location = asked
+    if asked != state.get("lookup_shown"):
         state.lookup_pending = ("both", asked)
 
 
 def _form(known: list[str]) -> None:
-    # A widget forgets its value when its tab is closed; this keeps it.
-    if "lookup_location" not in state and "lookup_shown" in state:
-        state.lookup_location = state.lookup_shown
     options = known
     if state.get("lookup_location") and state.lookup_location not in known:
         options = [*known, state.lookup_location]

@@ -37,6 +37,11 @@ def show() -> None:
         st.fragment(_progress, run_every=1 if job is not None and job.progress.running else None)()
 
 
+def costs_money() -> bool:
+    """Whether the reads are paid for."""
+    return context.runtime().target is Target.AWS
+
+
 def _form() -> None:
     for name, value in _DEFAULTS.items():
         state.setdefault(name, value)
@@ -51,7 +56,7 @@ def _form() -> None:
             )
             st.selectbox("Which keys", [draw.value for draw in Draw], key="load_draw")
         st.checkbox("Fill the cache after a miss", key="load_fill")
-        if context.runtime().target is Target.AWS:
+        if costs_money():
             st.text_input(
                 "This costs money. Type the table's name to confirm", key="load_confirm", placeholder=names.TABLE
             )
@@ -63,7 +68,7 @@ def _start() -> None:
     state.pop("load_error", None)
     try:
         access.require_operator("Starting a load test")
-        if context.runtime().target is Target.AWS and state.get("load_confirm") != names.TABLE:
+        if costs_money() and state.get("load_confirm") != names.TABLE:
             raise InvalidInput(
                 "load_confirm", "The table's name was not typed.", f"Type {names.TABLE} and start again."
             )

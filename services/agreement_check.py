@@ -35,7 +35,7 @@ PAGE, THREADS, KEYS_PER_S = 100, 8, 500
 #: A difference is looked at again after this many seconds, so that what is on its way is not accused.
 AGAIN_AFTER_S = 2.0
 #: Findings that are kept; more are only counted.
-MOST_FINDINGS = 100_000
+MOST_FINDINGS = 50_000
 
 _SETTLED = frozenset({Standing.EQUAL, Standing.EXPIRED, Standing.NEVER_CACHED, Standing.NEITHER})
 

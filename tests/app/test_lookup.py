@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages import lookup_load
 from provision import names
 from provision.names import CACHE, TABLE
 from sandbox.state import SandboxState
@@ -316,6 +317,36 @@ def test_a_load_test_over_no_keys_is_refused() -> None:
 
     assert "Not accepted" in boxes(page)
     assert pipeline().load_job.job is None
+
+
+def test_a_load_test_that_costs_money_is_confirmed_by_the_tables_name(
+    aws: AwsClients, client: MomentoCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_through(aws, client, "Dear Oslo")
+    monkeypatch.setattr(lookup_load, "costs_money", lambda: True)
+    page = open_tab("Load test")
+    page.number_input(key="load_reads").set_value(10)
+
+    ran(next(button for button in page.button if button.label == "Start").click())
+    assert "The table's name was not typed." in words(page)
+    assert pipeline().load_job.job is None
+
+    page.text_input(key="load_confirm").set_value(TABLE)
+    ran(next(button for button in page.button if button.label == "Start").click())
+    ended(lambda: pipeline().load_job.job)
+
+
+def test_prices_are_the_viewers_own(aws: AwsClients, client: MomentoCache) -> None:
+    write_through(aws, client, "Vadsø")
+    page = open_tab("Hits and misses", read_through("Vadsø"))
+    assert metrics(page)["Saved on table reads"] == "USD 0.000000"
+
+    page.session_state["lookup_usd"] = [1_000_000.0, 0.0]
+    open_tab("One record", page)
+    open_tab("Hits and misses", page)
+
+    assert metrics(page)["Saved on table reads"] == "USD 1.00"
+    assert metrics(page)["Net"] == "USD 1.00"
 
 
 def test_a_load_test_is_stopped(aws: AwsClients, client: MomentoCache) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import pytest
@@ -277,9 +278,27 @@ def test_a_load_test_beyond_its_bounds_is_refused(changed: dict[str, object]) ->
         load_test.check_plan(LoadPlan(**fields))  # type: ignore[arg-type]
 
 
-def test_awss_own_series_are_read_in_the_order_asked_for(pipeline: Pipeline, sandbox_stack: SandboxState) -> None:
-    """Numbers come each minute; that they are there at all is held by test_metrics."""
+def test_awss_own_series_are_read_in_the_order_asked_for(pipeline: Pipeline, aws: AwsClients) -> None:
+    minute = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=50)
+    dimensions = [{"Name": "TableName", "Value": names.TABLE}]
+    latency = {"SampleCount": 4.0, "Sum": 10.0, "Minimum": 1.0, "Maximum": 4.0}
+    aws.client("cloudwatch").put_metric_data(
+        Namespace="AWS/DynamoDB",
+        MetricData=[
+            {"MetricName": "ConsumedReadCapacityUnits", "Dimensions": dimensions, "Timestamp": minute, "Value": 7.0},
+            {
+                "MetricName": "SuccessfulRequestLatency",
+                "Dimensions": [*dimensions, {"Name": "Operation", "Value": "GetItem"}],
+                "Timestamp": minute,
+                "StatisticValues": latency,
+            },
+        ],
+    )
+
     found = read(pipeline._aws, TABLE_READS, 3600.0)
 
     assert [series.name for series in found] == [query.name for query in TABLE_READS]
-    assert all(series.as_of > 0 for series in found)
+    at = minute.timestamp()
+    values = [{point.start: point.value for point in series.points}.get(at) for series in found]
+    assert values == [7.0, 4.0, 2.5]
+    assert all(list(series.points) == sorted(series.points, key=lambda point: point.start) for series in found)

@@ -101,6 +101,8 @@ def _saved(saved: Savings) -> None:
 
 
 def _usd(amount: float) -> str:
+    # What rounds to nothing has no sign.
+    amount = round(amount, 6) + 0.0
     return f"USD {amount:.6f}" if abs(amount) < 0.01 else f"USD {amount:,.2f}"
 
 

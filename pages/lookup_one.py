@@ -297,7 +297,7 @@ def _countdown() -> None:
         return
     left = expires_at - time.time()
     if left > 0:
-        st.metric("Expires in", formats.age(left) if left >= 1 else "1 s", border=True)
+        st.metric("Expires in", formats.countdown(left), border=True)
     else:
         st.metric("Expires in", "expired", border=True)
         st.caption("The cache has forgotten it; the table keeps it.")

@@ -4,6 +4,8 @@ a disabled button is no protection against a browser that sends its click all th
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from pages import context
@@ -12,15 +14,24 @@ from services.access import Person, Role
 from services.errors import NotPermitted
 
 
+def signed_in() -> bool:
+    """Whether the viewer signed in with the identity provider."""
+    return bool(st.user.get("is_logged_in"))
+
+
+def sign_in_offered() -> bool:
+    """Whether an identity provider is configured, in [auth] of .streamlit/secrets.toml."""
+    # Streamlit gives the key `is_logged_in` only where there is one.
+    return "is_logged_in" in st.user
+
+
 def person() -> Person:
     """Who looks at this page."""
-    email = st.user.get("email") if st.user.get("is_logged_in") else None
-    return access.person(
-        st.get_option("server.address"),
-        st.get_option("server.allowedHosts"),
-        None if email is None else str(email),
-        context.runtime().config.operators,
-    )
+    if signed_in():
+        return access.signed_in_person(st.user.to_dict(), context.runtime().config.operators, time.time())
+    if sign_in_offered():
+        return access.NOBODY
+    return access.local_person(st.get_option("server.address"), st.get_option("server.allowedHosts"))
 
 
 def is_operator() -> bool:

@@ -10,7 +10,7 @@ import streamlit as st
 from components import formats
 from components.boxes import error_box, guarded
 from components.ledger import ledger_table
-from pages import context
+from pages import access, context
 from services import fault_switches
 from services.errors import DashboardError
 from services.fault_switches import Switch, SwitchState
@@ -30,6 +30,7 @@ def _act(order: Callable[[SandboxAdmin], None]) -> None:
     """Runs one order; what goes wrong is shown by the page that is drawn next."""
     state.pop("sandbox_error", None)
     try:
+        access.require_operator("Changing the sandbox")
         order(context.runtime().admin())
     except DashboardError as error:
         state.sandbox_error = error

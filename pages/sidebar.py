@@ -7,6 +7,8 @@ from typing import Literal
 import streamlit as st
 
 from components import formats
+from pages import access
+from services.access import Role
 from services.config import Target
 from services.errors import DashboardError, SandboxNotRunning
 from services.pipeline import Pipeline
@@ -23,7 +25,21 @@ def show(runtime: Runtime) -> None:
     """Draws it, and keeps it fresh."""
     with st.sidebar:
         target_badge(runtime)
+        _person()
         _state(runtime)
+
+
+def _person() -> None:
+    """Who the dashboard takes the viewer for, when that is less than an operator, and the way to sign in or out."""
+    someone = access.person()
+    if someone.role is Role.VIEWER:
+        st.badge("Read-only", icon=":material/lock:", color="orange")
+        st.caption(f"{someone.reason.capitalize()}.")
+    if access.signed_in():
+        st.text(someone.name)
+        st.button("Sign out", on_click=st.logout)
+    elif access.sign_in_offered():
+        st.button("Sign in", on_click=st.login)
 
 
 def target_badge(runtime: Runtime) -> None:

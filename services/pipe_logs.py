@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -52,7 +53,11 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One event on its way through one pipe. Times in epoch milliseconds; `attempts` counts failed invocations."""
+    """One event on its way through one pipe. Times in epoch milliseconds; `attempts` counts failed invocations.
+
+    `sequence_number`, `created_s` (DynamoDB's clock, whole epoch seconds) and `image`, the mark of the new image, are
+    those of its first stream record, as far as the log has them. `target_ms` is 0 while the target was not called.
+    """
 
     execution_id: str
     pipe: str
@@ -63,6 +68,10 @@ class Execution:
     event_name: str = ""
     error: str = ""
     attempts: int = 0
+    sequence_number: str = ""
+    created_s: int = 0
+    image: int = 0
+    target_ms: int = 0
 
     @property
     def duration_ms(self) -> int:
@@ -136,7 +145,7 @@ def newest_first(found: Iterable[Execution]) -> list[Execution]:
 
 def extended(known: Execution | None, record: LogRecord) -> Execution:
     """An execution with one more of its records, which may come in any order."""
-    location, event_name = _of_payload(record)
+    change = _of_payload(record)
     if known is None:
         known = Execution(record.execution_id, record.pipe, record.time_ms, record.time_ms, Outcome.RUNNING)
     later = record.time_ms >= known.last_ms
@@ -146,11 +155,25 @@ def extended(known: Execution | None, record: LogRecord) -> Execution:
         started_ms=min(known.started_ms, record.time_ms),
         last_ms=max(known.last_ms, record.time_ms),
         outcome=max(known.outcome, _outcome(record.message_type), key=_RANK.__getitem__),
-        location=known.location or location,
-        event_name=known.event_name or event_name,
+        location=known.location or change.location,
+        event_name=known.event_name or change.event_name,
         error=record.error if record.error and (later or not known.error) else known.error,
         attempts=known.attempts + (record.message_type == "TargetInvocationFailed"),
+        sequence_number=known.sequence_number or change.sequence_number,
+        created_s=known.created_s or change.created_s,
+        image=known.image or change.image,
+        target_ms=_first_call(known.target_ms, record),
     )
+
+
+#: What tells that the target is called; the second one only at log level TRACE.
+_CALLS = frozenset({"TargetStageEntered", "TargetInvocationStarted"})
+
+
+def _first_call(known_ms: int, record: LogRecord) -> int:
+    if record.message_type not in _CALLS:
+        return known_ms
+    return min(known_ms, record.time_ms) if known_ms else record.time_ms
 
 
 _FAILURES = frozenset({"ExecutionFailed", "ExecutionPartiallyFailed", "ExecutionTimeout"})
@@ -167,22 +190,53 @@ def _outcome(message_type: str) -> Outcome:
     return Outcome.HOLDING if message_type == "TargetInvocationFailed" else Outcome.RUNNING
 
 
-def _of_payload(record: LogRecord) -> tuple[str, str]:
-    """Location and event name of the first stream record in the payload of a start, or two empty texts."""
+@dataclass(frozen=True, slots=True)
+class _StreamChange:
+    """What a stream record says, as far as an execution keeps it."""
+
+    location: str = ""
+    event_name: str = ""
+    sequence_number: str = ""
+    created_s: int = 0
+    image: int = 0
+
+
+_NO_CHANGE = _StreamChange()
+#: The numbers of an image that tell two changes of a location apart.
+_NUMBERS = ("MaxTemp", "MinTemp", "ChancesOfPrecipitation", "TTL")
+
+
+def _of_payload(record: LogRecord) -> _StreamChange:
+    """The first stream record in the payload of a start, or one that says nothing."""
     if record.message_type == "ExecutionStarted" and record.payload:
         return _first_change(record.payload)
-    return "", ""
+    return _NO_CHANGE
 
 
-def _first_change(payload: str) -> tuple[str, str]:
+def _first_change(payload: str) -> _StreamChange:
     try:
         content: Any = json.loads(payload)
         first = content[0] if isinstance(content, list) else content
-        location, event_name = first["dynamodb"]["Keys"]["Location"]["S"], first.get("eventName", "")
-        return encodable(str(location)), encodable(str(event_name))
+        stream = first["dynamodb"]
+        return _StreamChange(
+            encodable(str(stream["Keys"]["Location"]["S"])),
+            encodable(str(first.get("eventName", ""))),
+            encodable(str(stream.get("SequenceNumber", ""))),
+            _time(stream.get("ApproximateCreationDateTime"), 0),
+            image_mark(stream.get("NewImage")),
+        )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         # Truncated payloads are no longer JSON, and other tables have other keys.
-        return "", ""
+        return _NO_CHANGE
+
+
+def image_mark(item: Any) -> int:
+    """A number that two images share when their weather is equal; 0 for what is no such image."""
+    try:
+        numbers = [Decimal(item[name]["N"]) for name in _NUMBERS if name in item]
+        return hash(tuple(numbers)) if numbers else 0
+    except (TypeError, LookupError, ValueError, ArithmeticError):
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

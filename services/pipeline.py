@@ -6,12 +6,13 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import metrics, pipes, propagation
+from services import metrics, pipes
 from services.agreement_check import Checker, CheckResult
 from services.aws import Aws
+from services.batch_writes import BatchWrites
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
-from services.errors import DashboardError
+from services.journeys import Journey, Journeys
 from services.key_facts import FactsReader
 from services.load_test import LoadResult
 from services.log_tail import LogTail, LogView
@@ -20,11 +21,12 @@ from services.metrics import Series
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
 from services.one_job import OneJob
-from services.propagation import Propagation
 from services.reconcile import Reconciled, Reconciler
+from services.record_pages import RecordPages
 from services.shared import Shared
 from services.topic_feed import TopicFeed
-from services.weather import TablePage, WeatherRecord, WeatherTable, Write
+from services.weather import TablePage, WeatherTable, Write
+from services.weather_changes import Change, Conflict, WeatherChanges
 
 #: How many dead letters a page shows.
 PEEKED = 200
@@ -42,6 +44,9 @@ class Pipeline:
         self.cache = MomentoCache(momento)
         self.feed = TopicFeed(momento, names.CACHE, names.TOPIC)
         self.table = WeatherTable(self._aws)
+        self.record_pages = RecordPages(self._aws)
+        self.batches = BatchWrites(self._aws)
+        self._changes = WeatherChanges(self._aws)
         self.lookups = Lookups(self.cache, self.table)
         self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
@@ -50,6 +55,7 @@ class Pipeline:
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
+        self.record_count: Shared[int] = Shared(self.record_pages.count, 60.0)
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
         self.checker = Checker(
             self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
@@ -61,6 +67,7 @@ class Pipeline:
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
             lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
         )
+        self.journeys = Journeys(self.cache, self.feed, self.log)
         self.feed.start()
 
     @property
@@ -68,27 +75,25 @@ class Pipeline:
         """The endpoint that DynamoDB calls go to."""
         return self._aws.endpoint
 
-    def put(self, record: WeatherRecord) -> Propagation:
-        """Writes a record and watches it arrive. Raises DashboardError when the write itself fails."""
+    def change(self, change: Change) -> Journey | Conflict:
+        """Makes a change if nobody else has made one, and follows it. Raises DashboardError when it cannot be made."""
         version = self.feed.version
-        return self._followed(self.table.put(record), version)
+        done = self._changes.make(change)
+        return done if isinstance(done, Conflict) else self._followed(done, version)
 
-    def delete(self, location: str) -> Propagation:
-        """Deletes a record and watches it go. Raises DashboardError when the delete itself fails."""
+    def delete(self, location: str) -> Journey:
+        """Deletes a record as it is now, and follows that. Raises DashboardError when the delete itself fails."""
         version = self.feed.version
         return self._followed(self.table.delete(location), version)
 
-    def _followed(self, write: Write, version: int) -> Propagation:
+    def _followed(self, write: Write, version: int) -> Journey:
         self.records.forget()
         self.depth.forget()
-        try:
-            return propagation.follow(write, self.cache, self.feed, version)
-        except DashboardError as error:
-            # The write is done; that its arrival cannot be watched must not look like a failed write.
-            return Propagation(write, expected=True, problem=str(error))
+        return self.journeys.follow(write, version)
 
     def close(self) -> None:
-        """Ends the subscription and closes every connection."""
+        """Ends what follows writes and the subscription, and closes every connection."""
+        self.journeys.close()
         self.feed.close()
         self.cache.close()
         self._aws.close()

@@ -52,10 +52,12 @@ class Dashboard:
 
 
 @contextmanager
-def started_dashboard(folder: Path, log: Path, **environment: str) -> Iterator[Dashboard]:
+def started_dashboard(
+    folder: Path, log: Path, *more_flags: str, port: int | None = None, **environment: str
+) -> Iterator[Dashboard]:
     """A dashboard whose sandbox lives in `folder`, from its first moment on; ended by its pid afterwards."""
-    port = free_port()
-    flags = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
+    port = port or free_port()
+    flags = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}", *more_flags]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "dashboard.py", *flags],

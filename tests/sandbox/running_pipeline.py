@@ -14,10 +14,13 @@ from services import momento_keys, pipe_logs
 from services.attention import Notice, Readings, notices
 from services.config import AwsAccess
 from services.errors import DashboardError
+from services.journeys import Journey
 from services.pipeline import Pipeline
+from services.propagation import Propagation
 from services.sandbox_admin import SandboxAdmin
 from services.topic_status import FeedState
 from services.weather import WeatherRecord, check
+from services.weather_changes import Change
 from tests.conftest import AwsClients, wait_until
 
 
@@ -47,6 +50,24 @@ def running_pipeline(state: SandboxState) -> Iterator[Pipeline]:
         yield pipeline
     finally:
         pipeline.close()
+
+
+def put_and_follow(pipeline: Pipeline, record: WeatherRecord) -> Propagation:
+    """Writes a record over whatever is there, and what is known when it has arrived, or 5 s after it was sent."""
+    there = next(iter(pipeline.record_pages.exact(record.location).items), None)
+    done = pipeline.change(Change(record.location, there, record))
+    assert isinstance(done, Journey)
+    return _followed(done)
+
+
+def delete_and_follow(pipeline: Pipeline, location: str) -> Propagation:
+    """Deletes a record, and what is known when it is gone everywhere, or 5 s after the delete was sent."""
+    return _followed(pipeline.delete(location))
+
+
+def _followed(journey: Journey) -> Propagation:
+    wait_until(lambda: journey.way.complete or journey.way.waited_s > 5, what="the write to arrive")
+    return journey.way
 
 
 def a_location(word: str = "Town") -> str:

@@ -24,6 +24,7 @@ from services.reconcile import Outcome
 from services.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients, wait_until
 from tests.sandbox.running_pipeline import a_location, a_record, drain_queue, running_pipeline
+from tests.sandbox.writing_through import delete_through, written
 
 T = TypeVar("T")
 
@@ -62,12 +63,6 @@ def finished(jobs: Jobs, work: Callable[[Control], T]) -> T:
 def standing(result: CheckResult, location: str) -> Standing | None:
     """Where a check found a key; None when it is equal or was not met."""
     return next((each.judgement.standing for each in result.findings if each.location == location), None)
-
-
-def written(pipeline: Pipeline, word: str = "Town", **changes: object) -> str:
-    location = a_location(word)
-    assert pipeline.put(a_record(location, **changes)).complete
-    return location
 
 
 def test_a_fill_is_the_pipes_document_byte_for_byte_and_the_next_read_a_hit(pipeline: Pipeline) -> None:
@@ -141,7 +136,7 @@ def test_a_whole_check_finds_each_kind_of_difference_and_the_repair_brings_them_
 ) -> None:
     fine = [written(pipeline) for _ in range(3)]
     missing, stale, orphaned = (written(pipeline, word) for word in ("Missing", "Stale", "=Orphaned"))
-    assert pipeline.delete(orphaned).complete
+    delete_through(pipeline, orphaned)
     pipeline.cache.delete(names.CACHE, missing)
     for location in (stale, orphaned):
         pipeline.cache.set(names.CACHE, location, b'{"Location": "older"}', 600)

@@ -18,7 +18,14 @@ from services.log_tail import LogTail
 from services.pipe_logs import Execution, Outcome
 from services.pipeline import Pipeline
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import a_location, a_record, aws_access, running_pipeline
+from tests.sandbox.running_pipeline import (
+    a_location,
+    a_record,
+    aws_access,
+    delete_and_follow,
+    put_and_follow,
+    running_pipeline,
+)
 
 Put = Callable[..., None]
 
@@ -45,8 +52,8 @@ def executions_of(pipeline: Pipeline, location: str, number: int) -> list[Execut
 def test_each_pipe_tells_of_its_execution_with_location_and_event(pipeline: Pipeline) -> None:
     location = a_location("Zürich")
 
-    pipeline.put(a_record(location))
-    pipeline.delete(location)
+    put_and_follow(pipeline, a_record(location))
+    delete_and_follow(pipeline, location)
 
     found = executions_of(pipeline, location, 4)
     assert {(execution.pipe, execution.event_name) for execution in found} == {

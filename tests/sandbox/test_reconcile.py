@@ -20,6 +20,7 @@ from services.sandbox_admin import SandboxAdmin
 from services.weather import TableRead, WeatherTable
 from tests.conftest import AwsClients, wait_until
 from tests.sandbox.running_pipeline import a_location, a_record, counts, drain_queue, quiet, running_pipeline
+from tests.sandbox.writing_through import delete_through, put_through, written
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +37,6 @@ def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin
     admin.clear_faults()
     admin.start_momento()
     drain_queue(aws)
-
-
-def written(pipeline: Pipeline, **changes: object) -> str:
-    """A location whose record has arrived in the cache."""
-    location = a_location()
-    assert pipeline.put(a_record(location, **changes)).complete
-    return location
 
 
 def agreement(pipeline: Pipeline, location: str) -> Agreement | None:
@@ -143,7 +137,7 @@ def test_a_new_write_between_read_and_put_wins(pipeline: Pipeline) -> None:
     location = written(pipeline, MaxTemp=60)
     pipeline.cache.delete(names.CACHE, location)
 
-    done = reconciled_while(pipeline, location, lambda: pipeline.put(a_record(location, MaxTemp=80)))
+    done = reconciled_while(pipeline, location, lambda: put_through(pipeline, a_record(location, MaxTemp=80)))
 
     # The pipe was faster, so its value stands and ours was not stored.
     assert done.outcome is Outcome.ALREADY_RIGHT
@@ -154,7 +148,7 @@ def test_a_delete_between_read_and_put_is_not_undone(pipeline: Pipeline) -> None
     location = written(pipeline)
     pipeline.cache.delete(names.CACHE, location)
 
-    done = reconciled_while(pipeline, location, lambda: pipeline.delete(location))
+    done = reconciled_while(pipeline, location, lambda: delete_through(pipeline, location))
 
     assert done.outcome is Outcome.DELETED
     assert agreement(pipeline, location) is Agreement.NEITHER

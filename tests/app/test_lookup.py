@@ -179,12 +179,12 @@ def test_a_record_that_the_cache_lost_is_missing_and_made_right(aws: AwsClients,
     client.delete(CACHE, "Molde")
 
     page = compared_until("Only the table has it, and the cache should.", "Molde")
-    assert "evicted, flushed or deleted" in words(page)
+    assert "with a TTL of 3,600 s" in words(page)
 
     ran(page.button(key="lookup_repair").click())
 
     assert boxes(page) == ["Put into the cache.", "The cache and the table agree."]
-    assert client.get(CACHE, "Molde").value == client.get(CACHE, "Molde").value
+    assert json.loads(client.get(CACHE, "Molde").value or b"") == json.loads(cached("Molde"))
 
 
 @pytest.mark.parametrize(
@@ -249,13 +249,13 @@ def test_a_bad_location_is_refused_and_nothing_is_read() -> None:
 
 
 def test_a_link_shows_the_location_that_it_names(aws: AwsClients, client: MomentoCache) -> None:
-    write_through(aws, client, "Alta")
+    write_through(aws, client, "Kautokeino")
     page = open_page("overview")
-    page.query_params["location"] = "Alta"
+    page.query_params["location"] = "Kautokeino"
 
     ran(page.switch_page("lookup.py"))
 
-    assert "Location: Alta" in words(page)
+    assert "Location: Kautokeino" in words(page)
     assert "The cache and the table agree." in boxes(page)
 
 
@@ -364,7 +364,7 @@ def test_a_load_test_is_stopped(aws: AwsClients, client: MomentoCache) -> None:
 
 
 def test_the_whole_table_is_checked_planned_and_made_right(aws: AwsClients, client: MomentoCache) -> None:
-    write_through(aws, client, "Bodø")
+    write_through(aws, client, "Hell")
     write_through(aws, client, "Hamar")
     client.set(CACHE, "Hamar", b"yesterday's", 600)
     client.set(CACHE, "Ghost", b"{}", 600)

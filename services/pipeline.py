@@ -6,16 +6,22 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import pipes
+from services import metrics, pipes
+from services.agreement_check import Checker, CheckResult
 from services.aws import Aws
 from services.batch_writes import BatchWrites
 from services.config import AwsAccess, TopicConfig
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.journeys import Journey, Journeys
+from services.key_facts import FactsReader
+from services.load_test import LoadResult
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
+from services.metrics import Series
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
+from services.one_job import OneJob
+from services.reconcile import Reconciled, Reconciler
 from services.record_pages import RecordPages
 from services.shared import Shared
 from services.topic_feed import TopicFeed
@@ -25,6 +31,8 @@ from services.weather_changes import Change, Conflict, WeatherChanges
 
 #: How many dead letters a page shows.
 PEEKED = 200
+#: How far back AWS's own metrics go, in seconds.
+METRICS_WINDOW_S = 3600.0
 
 
 class Pipeline:
@@ -46,6 +54,7 @@ class Pipeline:
         self.batches = BatchWrites(self._aws)
         self._changes = WeatherChanges(self._aws)
         self.lookups = Lookups(self.cache, self.table)
+        self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
         self._tail = LogTail(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
@@ -54,7 +63,16 @@ class Pipeline:
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
         self.record_count: Shared[int] = Shared(self.record_pages.count, 60.0)
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
+        self.checker = Checker(
+            self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
+        )
+        self.check_job: OneJob[CheckResult] = OneJob()
+        self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
+        self.load_job: OneJob[LoadResult] = OneJob()
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
+        self.table_metrics: Shared[tuple[Series, ...]] = Shared(
+            lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
+        )
         self.journeys = Journeys(self.cache, self.feed, self.log)
         self.feed.start()
 

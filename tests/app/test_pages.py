@@ -15,7 +15,7 @@ from tests.conftest import AwsClients
 EMPTY = {
     "overview": "All pipes run, nothing failed lately, and the dead-letter queue is empty.",
     "weather": "There are none yet.",
-    "lookup": "Cache hits: 0",
+    "lookup": "Choose a record.",
     "live_topic": "No event has arrived yet.",
     "pipes": "None in the last quarter of an hour.",
     "dead_letters": "The queue is empty.",
@@ -24,7 +24,7 @@ EMPTY = {
 FULL = {
     "overview": "messages wait in the dead-letter queue",
     "weather": "Records in the table",
-    "lookup": "Cache hits: 0",
+    "lookup": "Choose a record.",
     "live_topic": "The newest 200 events.",
     "pipes": "Log records",
     "dead_letters": "Select a row to read one.",

@@ -17,7 +17,7 @@ from tests.conftest import AwsClients
 CONTENT = {
     "": "[role=img]",
     "weather": "[data-testid=stDataFrame]",
-    "lookup": "[data-testid=stMetric]",
+    "lookup": "[role=tab]",
     "live-topic": "[data-testid=stVegaLiteChart] svg",
     "pipes": "[data-testid=stDataFrame]",
     "dead-letters": "[data-testid=stDataFrame]",

@@ -1,0 +1,187 @@
+"""The live topic without push: a fragment that draws the same picture anew each second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import lru_cache
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from components import formats, live_charts
+from components.boxes import guarded
+from pages import context, live_event
+from services import live_wire
+from services.topic_events import TopicEvent
+from services.topic_feed import TopicFeed
+from services.topic_series import Latest, Picture, View
+from services.topic_status import FeedState, FeedStatus
+
+state = st.session_state
+
+#: Rows of the list of events: fewer than by push, because each refresh sends all of them.
+LISTED = 100
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows of a view at one version of the feed."""
+
+    picture: Picture
+    events: tuple[TopicEvent, ...]
+    version: int
+
+
+@st.fragment(run_every=1)
+def refreshing(view: View) -> None:
+    """Draws the view, and again each second."""
+    with guarded():
+        feed = context.pipeline().feed
+        where = context.viewer_zone()
+        status = feed.status()
+        shown = _shown(feed, view)
+        _state_line(feed, status)
+        if not shown.events and not shown.picture.latest:
+            st.info("No event that fits has arrived yet. Save a record on the page Weather, and it appears here.")
+            return
+        _charts(shown.picture, where)
+        _latest(shown.picture)
+        _events(shown.events, where)
+        live_event.show()
+
+
+def _shown(feed: TopicFeed, view: View) -> Shown:
+    """What is new, or what there was when the viewer paused."""
+    frozen: Shown | None = state.get("topic_frozen")
+    if frozen is not None and frozen.picture.view == view:
+        return frozen
+    state.pop("topic_frozen", None)
+    shown = _newest(feed, view)
+    state.topic_shown = shown
+    return shown
+
+
+def _newest(feed: TopicFeed, view: View) -> Shown:
+    snapshot = feed.snapshot(limit=live_wire.LOOKED_AT)
+    fitting = _fitting(snapshot.events, view)
+    return Shown(feed.series.picture(view, time.time()), fitting, snapshot.version)
+
+
+@lru_cache(8)
+def _fitting(events: tuple[TopicEvent, ...], view: View) -> tuple[TopicEvent, ...]:
+    return tuple(live_wire.fitting(events, view)[-LISTED:])
+
+
+def _pause() -> None:
+    state.topic_frozen = state.get("topic_shown")
+
+
+def _resume() -> None:
+    state.pop("topic_frozen", None)
+
+
+def _state_line(feed: TopicFeed, status: FeedStatus) -> None:
+    frozen: Shown | None = state.get("topic_frozen")
+    now = time.time()
+    live = status.state is FeedState.LIVE
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if frozen is not None:
+            news = formats.counted(feed.version - frozen.version, "new event")
+            st.badge(f"Paused, {news}", icon=":material/pause:", color="gray")
+            st.button("Resume", on_click=_resume, key="topic_resume")
+        else:
+            colour: Literal["green", "red"] = "green" if live else "red"
+            words = "Refreshing each second" if live else f"Subscription {status.state.value}"
+            st.badge(words, icon=":material/sync:" if live else ":material/error:", color=colour)
+            st.button("Pause", on_click=_pause, key="topic_pause")
+        last = formats.ago(now - status.last_event_at) if status.last_event_at else "none yet"
+        facts = [f"last event {last}", f"{status.received:,} received"]
+        facts += [f"{status.missed:,} missed"] if status.missed else []
+        facts += [formats.counted(status.reconnects, "reconnect")] if status.reconnects else []
+        st.text(" · ".join(facts))
+    if not live:
+        st.text(f"For {formats.age(now - status.since)}. {status.reason}")
+
+
+def _charts(picture: Picture, where: tzinfo) -> None:
+    temperatures, rates = st.columns([3, 2], gap="large")
+    with temperatures:
+        live_charts.temperatures(picture, where, key="topic_temperatures")
+        st.caption("Temperatures by location, °F: maximum and minimum, and × where a record was deleted.")
+    with rates:
+        live_charts.rates(picture, where, key="topic_rates")
+        st.caption(f"Events in each {formats.age(picture.view.window.bucket_s)}.")
+
+
+def _latest(picture: Picture) -> None:
+    newest = sorted(picture.latest, key=lambda latest: latest.received_at, reverse=True)[: live_wire.LATEST]
+    st.subheader("Newest value of each location")
+    st.dataframe(
+        _latest_rows(tuple(newest)),
+        hide_index=True,
+        column_config={"Max lately": st.column_config.LineChartColumn()},
+        key="topic_latest",
+        alt="Newest value of each location",
+    )
+    if picture.more_locations:
+        more = formats.counted(picture.more_locations, "more location")
+        st.caption(f"{more} in this window not drawn; name those you want to see.")
+
+
+@lru_cache(8)
+def _latest_rows(newest: Sequence[Latest]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Location": [latest.location for latest in newest],
+            "Event": [latest.event_type for latest in newest],
+            "Maximum, °F": [latest.max_temp for latest in newest],
+            "Minimum, °F": [latest.min_temp for latest in newest],
+            "Precipitation, %": [latest.chance for latest in newest],
+            "Max lately": [list(latest.spark) for latest in newest],
+        }
+    )
+
+
+def _events(events: tuple[TopicEvent, ...], where: tzinfo) -> None:
+    st.subheader("Events")
+    st.dataframe(
+        _event_rows(events, where),
+        hide_index=True,
+        # Rows move on under a selection; each one is taken up at once, and the next table has none.
+        key=f"topic_events_{state.get('topic_selections', 0)}",
+        on_select=_selected,
+        selection_mode="single-row",
+        height=400,
+        alt="Events of the topic, newest first",
+    )
+    st.caption(f"The newest {formats.counted(len(events), 'event')} that fit, of at most {LISTED}. Select one to see it.")
+
+
+def _selected() -> None:
+    number = state.get("topic_selections", 0)
+    rows = state[f"topic_events_{number}"].selection.rows
+    shown: Shown | None = state.get("topic_frozen") or state.get("topic_shown")
+    if shown is None or not rows or rows[0] >= len(shown.events):
+        return
+    state.topic_selections = number + 1
+    live_event.select(live_wire.event_id(shown.events[::-1][rows[0]]))
+
+
+@lru_cache(8)
+def _event_rows(events: tuple[TopicEvent, ...], where: tzinfo) -> pd.DataFrame:
+    newest = events[::-1]
+    return pd.DataFrame(
+        {
+            "Received": [formats.clock(event.received_at, where) for event in newest],
+            "Event": [live_wire.kind(event) for event in newest],
+            "Location": [event.location or "" for event in newest],
+            "Maximum, °F": [event.max_temp for event in newest],
+            "Minimum, °F": [event.min_temp for event in newest],
+            "Precipitation, %": [event.chance for event in newest],
+            "Remark": [event.problem or "" for event in newest],
+        }
+    )

@@ -56,9 +56,7 @@ def spec(chart: Any) -> dict[str, Any]:
 
 def events_per_second(rates: Sequence[Rate], where: tzinfo, *, key: str) -> None:
     """Events of each type in each second, on the viewer's clock. The rates are those of a window of 1 s buckets."""
-    rows = [
-        (rate.start, kind, getattr(rate, field)) for rate in rates for kind, field in TYPES if getattr(rate, field)
-    ]
+    rows = [(rate.start, kind, getattr(rate, field)) for rate in rates for kind, field in TYPES if getattr(rate, field)]
     frame = pd.DataFrame(rows, columns=["second", "type", "events"])
     frame["second"] = moments([second for second, _, _ in rows], where)
     draw(frame, _rate_spec(), key, "Events per second by type")

@@ -11,7 +11,6 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
-import streamlit as st
 
 from components import charts
 from services.topic_series import Picture

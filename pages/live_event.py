@@ -73,7 +73,9 @@ def show() -> None:
             st.button("Close", on_click=_forget, key="topic_selection_close")
         event = selection.event
         if event is None:
-            error_box(selection.error or NotFound("The event has left the memory of this dashboard.", "Select another."))
+            error_box(
+                selection.error or NotFound("The event has left the memory of this dashboard.", "Select another.")
+            )
             return
         payload, record = st.columns(2, gap="large")
         with payload:

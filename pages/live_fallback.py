@@ -158,7 +158,9 @@ def _events(events: tuple[TopicEvent, ...], where: tzinfo) -> None:
         height=400,
         alt="Events of the topic, newest first",
     )
-    st.caption(f"The newest {formats.counted(len(events), 'event')} that fit, of at most {LISTED}. Select one to see it.")
+    st.caption(
+        f"The newest {formats.counted(len(events), 'event')} that fit, of at most {LISTED}. Select one to see it."
+    )
 
 
 def _selected() -> None:

@@ -63,7 +63,7 @@ def events_per_second(rates: Sequence[Rate], where: tzinfo, *, key: str) -> None
 
 
 def draw(rows: pd.DataFrame, drawing: dict[str, Any], key: str, alt_text: str) -> None:
-    """Draws the last MAX_POINTS rows, those of the newest events; without any, words, as an empty chart has odd axes."""
+    """Draws the last MAX_POINTS rows, the newest; without any, words, as an empty chart has odd axes."""
     if rows.empty:
         st.text("Nothing to draw yet.")
         return

@@ -1,7 +1,7 @@
 """The board of the page Live topic: charts, newest values and events that the browser draws by itself from a stream.
 
-Its files are served from the dashboard itself, as those of an installed component are: inline code would be loaded from a
-`blob:`, which the Content-Security-Policy would have to allow.
+Its files are served from the dashboard itself, as those of an installed component are: inline code would be loaded
+from a `blob:`, which the Content-Security-Policy would have to allow.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Board(Protocol):
 
 
 def live_board(url: str, selected: str | None, *, key: str, on_change: Callable[[], None]) -> Board:
-    """Draws the board for the stream at `url`, with the event `selected` marked; its values are in the session state too."""
+    """Draws the board for the stream at `url`, with the event `selected` marked; in `on_change` its values are in the
+    session state under `key`."""
     _make_known()
     board: Board = _component()(
         key=key,

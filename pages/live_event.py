@@ -1,4 +1,4 @@
-"""One event of the topic that a viewer selected: its payload as it came, its record as it is now, and its executions."""
+"""One event of the topic that a viewer selected: its payload as it came, its record as it is now, its executions."""
 
 from __future__ import annotations
 

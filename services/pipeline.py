@@ -8,7 +8,7 @@ from __future__ import annotations
 from provision import names
 from services import pipes, propagation
 from services.aws import Aws
-from services.config import AwsAccess
+from services.config import AwsAccess, TopicConfig
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
 from services.log_tail import LogTail, LogView
@@ -18,6 +18,7 @@ from services.momento_keys import MomentoAddress
 from services.propagation import Propagation
 from services.shared import Shared
 from services.topic_feed import TopicFeed
+from services.topic_history import Source, TopicHistory
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
 #: How many dead letters a page shows.
@@ -25,14 +26,19 @@ PEEKED = 200
 
 
 class Pipeline:
-    """The stack behind one AWS account and one Momento. Opens connections; `close` ends them."""
+    """The stack behind one AWS account and one Momento. Opens connections; `close` ends them.
 
-    def __init__(self, access: AwsAccess, momento: MomentoAddress) -> None:
+    `run` names one run of the sandbox, whose topic begins anew each time; "" for the real Momento.
+    """
+
+    def __init__(
+        self, access: AwsAccess, momento: MomentoAddress, topic: TopicConfig | None = None, run: str = ""
+    ) -> None:
         self.access = access
         self.momento_address = momento
         self._aws = Aws(access)
         self.cache = MomentoCache(momento)
-        self.feed = TopicFeed(momento, names.CACHE, names.TOPIC)
+        self.feed = _feed(momento, topic or TopicConfig(), run)
         self.table = WeatherTable(self._aws)
         self.lookups = Lookups(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
@@ -74,3 +80,10 @@ class Pipeline:
         self.feed.close()
         self.cache.close()
         self._aws.close()
+
+
+def _feed(momento: MomentoAddress, topic: TopicConfig, run: str) -> TopicFeed:
+    place = f"{momento.label}/{names.CACHE}/{names.TOPIC}"
+    source = Source("sandbox", run) if run else Source(place, place)
+    history = TopicHistory(topic.history, source) if topic.history is not None else None
+    return TopicFeed(momento, names.CACHE, names.TOPIC, topic.events, history=history)

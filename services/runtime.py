@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from services import aws, config
+from services import aws, config, sandbox_process
 from services.config import Config, Target
 from services.errors import NotConfigured, SandboxNotRunning
 from services.pipeline import Pipeline
@@ -56,7 +56,7 @@ class Runtime:
         if self.config.aws is not None:
             with self._lock:
                 if self._pipeline is None:
-                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento)
+                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento, self.config.topic)
                 return self._pipeline
         return self._sandbox_pipeline(self.sandbox.ready())
 
@@ -76,7 +76,7 @@ class Runtime:
             if self._pipeline is None or self._instance != info.instance:
                 if self._pipeline is not None:
                     self._pipeline.close()
-                self._pipeline = Pipeline(info.aws, info.momento)
+                self._pipeline = Pipeline(info.aws, info.momento, self.config.topic, info.instance)
                 self._instance = info.instance
             return self._pipeline
 
@@ -110,7 +110,7 @@ def read_environment() -> Mapping[str, str]:
 
 def create() -> Runtime:
     """A runtime for the environment. Raises NotConfigured."""
-    return Runtime(config.load(read_environment(), aws.default_chain))
+    return Runtime(config.load(read_environment(), aws.default_chain, sandbox_process.folder()))
 
 
 class Registry:

@@ -17,6 +17,8 @@ from services.topic_series import Picture
 
 #: Pictures whose rows are kept: those of the views that are looked at just now.
 _KEPT = 16
+#: Of a chart with its axes and its legend, in pixels.
+_HEIGHT = 420
 
 
 def temperatures(picture: Picture, where: tzinfo, *, key: str) -> None:
@@ -62,7 +64,7 @@ def _rate_rows(picture: Picture, where: tzinfo) -> pd.DataFrame:
 def _band_spec() -> dict[str, Any]:
     base = alt.Chart(alt.Undefined).encode(
         x=alt.X("time:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
-        color=alt.Color("location:N", title="Location", legend=alt.Legend(orient="bottom", columns=3, symbolLimit=12)),
+        color=alt.Color("location:N", title=None, legend=_legend()),
         tooltip=[
             alt.Tooltip("location:N", title="Location"),
             alt.Tooltip("high:Q", title="Maximum °F"),
@@ -72,16 +74,20 @@ def _band_spec() -> dict[str, Any]:
         ],
     )
     high = alt.Y("high:Q", title="Temperature, °F", scale=alt.Scale(zero=False))
-    shape = alt.Shape("location:N", legend=None)
-    deleted = base.transform_filter("datum.deleted > 0").encode(y=alt.value(312))
+    shape = alt.Shape("location:N", title=None, legend=_legend())
+    deleted = base.transform_filter("datum.deleted > 0").encode(y=alt.value("height"))
     return charts.spec(
         alt.layer(
             base.mark_area(opacity=0.15).encode(y=high, y2="low:Q"),
             base.mark_rule(strokeWidth=2, opacity=0.5).encode(y=high, y2="low:Q"),
             base.mark_point(filled=True, size=36).encode(y=high, shape=shape),
             deleted.mark_text(text="×", fontSize=16, fontWeight="bold"),
-        ).properties(height=320)
+        ).properties(height=_HEIGHT)
     )
+
+
+def _legend() -> alt.Legend:
+    return alt.Legend(orient="bottom", columns=4, symbolLimit=12)
 
 
 @cache
@@ -100,4 +106,4 @@ def _rate_spec() -> dict[str, Any]:
             ],
         )
     )
-    return charts.spec(chart.properties(height=320))
+    return charts.spec(chart.properties(height=_HEIGHT))

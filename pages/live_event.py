@@ -14,7 +14,6 @@ from pages import context
 from services import live_wire
 from services.errors import DashboardError, NotFound
 from services.topic_events import TopicEvent
-from services.topic_feed import TopicFeed
 from services.weather import TableRead, key_of
 
 state = st.session_state
@@ -45,17 +44,13 @@ def select(event_id: str) -> None:
     event, record, problem = None, None, None
     try:
         pipeline = context.pipeline()
-        event = _find(pipeline.feed, event_id)
+        page, sequence = live_wire.page_and_sequence(event_id)
+        event = pipeline.feed.find(page, sequence)
         if event is not None and event.location:
             record = pipeline.table.get(key_of(event.location))
     except DashboardError as error:
         problem = error
     state.topic_selection = Selection(event_id, event, record, problem, time.time())
-
-
-def _find(feed: TopicFeed, event_id: str) -> TopicEvent | None:
-    newest_first = reversed(feed.snapshot(limit=live_wire.LOOKED_AT).events)
-    return next((event for event in newest_first if live_wire.event_id(event) == event_id), None)
 
 
 def _forget() -> None:
@@ -118,4 +113,4 @@ def _record(selection: Selection) -> None:
         st.json(selection.record.item)
     with st.container(horizontal=True):
         st.button("Read again", on_click=select, args=(selection.event_id,), key="topic_selection_again")
-        st.page_link("pages/pipes.py", label="Its executions", query_params={"location": event.location})
+        st.page_link("pipes.py", label="Its executions", query_params={"location": event.location})

@@ -18,7 +18,6 @@ from services.topic_series import TYPES, WINDOWS, View
 state = st.session_state
 
 _DAY = View(live_view.window("24h"))
-_WINDOWS = {"1m": "1 min", "5m": "5 min", "15m": "15 min", "1h": "1 h", "6h": "6 h", "24h": "24 h"}
 #: Why a browser says that it cannot have the stream, in words; what it sends is not ours.
 _UNAVAILABLE = {
     "unsupported": "This browser cannot receive pushed updates.",
@@ -46,7 +45,6 @@ def _filters() -> View | None:
         key = st.segmented_control(
             "Window",
             [one.key for one in WINDOWS],
-            format_func=_WINDOWS.__getitem__,
             default=live_view.DEFAULT_WINDOW,
             required=True,
             key="window",

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from services.errors import InvalidInput
 from services.topic_events import TopicEvent
 from services.topic_series import Band, Latest, Picture, Rate, View
 from services.topic_status import FeedStatus
@@ -117,6 +118,14 @@ def kind(event: TopicEvent) -> str:
 def event_id(event: TopicEvent) -> str:
     """What names an event for as long as Momento keeps its topic: its page and its sequence number."""
     return f"{event.page}-{event.sequence}"
+
+
+def page_and_sequence(named: str) -> tuple[int, int]:
+    """What `event_id` was made of. Raises InvalidInput for what it has not made."""
+    page, _, sequence = named.partition("-")
+    if not (page.isdecimal() and sequence.isdecimal() and len(named) < 50):
+        raise InvalidInput("event", "There is no such event.", "Select one in the list.")
+    return int(page), int(sequence)
 
 
 def _fresh(old: tuple[Any, ...], new: tuple[Any, ...]) -> Iterable[Any]:

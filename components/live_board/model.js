@@ -83,7 +83,6 @@ export class Model {
     }
     for (const gone of this.events.splice(0, Math.max(0, this.events.length - LISTED))) {
       this.known.delete(gone.id);
-      this.unlisted = true;
     }
     return news;
   }

@@ -32,10 +32,12 @@ function splitColours(list) {
 // A location keeps its look for as long as the set of locations lasts.
 export function look(theme, place) {
   const colours = theme.series.length;
+  const round = Math.floor(place / colours);
   return {
     colour: theme.series[place % colours],
-    shape: SHAPES[place % SHAPES.length],
-    dash: DASHES[Math.floor(place / colours) % DASHES.length],
+    // Those that share a colour differ in shape.
+    shape: SHAPES[(place + 3 * round) % SHAPES.length],
+    dash: DASHES[round % DASHES.length],
   };
 }
 

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import streamlit as st
 
-from components.boxes import error_box
+from components.boxes import error_box, guarded
 from components.live_board import live_board
-from pages import context, live_event, live_fallback, live_route
+from pages import context, live_event, live_export, live_fallback, live_route
 from provision import names
 from services import live_view
 from services.errors import DashboardError, InvalidInput
@@ -98,3 +98,6 @@ if view is not None:
         live_event.show()
     else:
         live_fallback.refreshing(view)
+    with guarded():
+        live_export.buttons(view)
+        live_export.completeness()

@@ -9,6 +9,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from services.topic_series import Rate
@@ -62,12 +63,12 @@ def events_per_second(rates: Sequence[Rate], where: tzinfo, *, key: str) -> None
     draw(frame, _rate_spec(), key, "Events per second by type")
 
 
-def draw(rows: pd.DataFrame, drawing: dict[str, Any], key: str, alt_text: str) -> None:
+def draw(rows: pd.DataFrame | pa.Table, drawing: dict[str, Any], key: str, alt_text: str) -> None:
     """Draws the last MAX_POINTS rows, the newest; without any, words, as an empty chart has odd axes."""
-    if rows.empty:
+    if len(rows) == 0:
         st.text("Nothing to draw yet.")
         return
-    st.vega_lite_chart(rows.tail(MAX_POINTS), drawing, key=key, width="stretch", alt=alt_text)
+    st.vega_lite_chart(rows[-MAX_POINTS:], drawing, key=key, width="stretch", alt=alt_text)
 
 
 def moments(epochs: Sequence[float], where: tzinfo) -> pd.Series:

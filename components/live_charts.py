@@ -1,54 +1,52 @@
 """The live topic's charts for who has no push: the same picture as the board's, drawn by Vega.
 
-The rows of a picture are made once for all viewers of the same time zone.
+The rows are Arrow tables, made once for all viewers: turning a frame into one is most of what drawing it costs.
 """
 
 from __future__ import annotations
 
 from datetime import tzinfo
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import altair as alt
 import pandas as pd
+import pyarrow as pa
 
 from components import charts
 from services.topic_series import Picture
 
-#: Pictures whose rows are kept: those of the views that are looked at just now.
-_KEPT = 16
 #: Of a chart with its axes and its legend, in pixels.
 _HEIGHT = 420
 
 
-def temperatures(picture: Picture, where: tzinfo, *, key: str) -> None:
-    """Maximum and minimum of each location as a band; a cross below where a record was deleted."""
-    rows = _band_rows(picture, where)
+def temperatures(rows: pa.Table, *, key: str) -> None:
+    """Maximum and minimum of each location as a band (`band_rows`); a cross below where a record was deleted."""
     charts.draw(rows, _band_spec(), key, "Temperatures by location over time")
 
 
-def rates(picture: Picture, where: tzinfo, *, key: str) -> None:
-    """Events of each type in each bucket, stacked."""
-    charts.draw(_rate_rows(picture, where), _rate_spec(), key, "Events by type over time")
+def rates(rows: pa.Table, *, key: str) -> None:
+    """Events of each type in each bucket (`rate_rows`), stacked."""
+    charts.draw(rows, _rate_spec(), key, "Events by type over time")
 
 
-@lru_cache(_KEPT)
-def _band_rows(picture: Picture, where: tzinfo) -> pd.DataFrame:
+def band_rows(picture: Picture, where: tzinfo) -> pa.Table:
+    """The rows of `temperatures`, one for each bucket of each location."""
     bands = picture.bands
     rows = pd.DataFrame(
         {
+            "time": charts.moments([band.start for band in bands], where),
             "location": [band.location for band in bands],
-            "high": [band.high for band in bands],
-            "low": [band.low for band in bands],
-            "deleted": [band.removed or None for band in bands],
+            "high": pd.Series([band.high for band in bands], dtype="float64"),
+            "low": pd.Series([band.low for band in bands], dtype="float64"),
+            "deleted": [band.removed for band in bands],
         }
     )
-    rows.insert(0, "time", charts.moments([band.start for band in bands], where))
-    return rows.sort_values("time", kind="stable")
+    return table(rows)
 
 
-@lru_cache(_KEPT)
-def _rate_rows(picture: Picture, where: tzinfo) -> pd.DataFrame:
+def rate_rows(picture: Picture, where: tzinfo) -> pa.Table:
+    """The rows of `rates`, one for each type in each bucket that had some."""
     rows = [
         (rate.start, kind, getattr(rate, field))
         for rate in picture.rates
@@ -57,7 +55,12 @@ def _rate_rows(picture: Picture, where: tzinfo) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=["time", "type", "events"])
     frame["time"] = charts.moments([start for start, _, _ in rows], where)
-    return frame
+    return table(frame)
+
+
+def table(rows: pd.DataFrame) -> pa.Table:
+    """The frame as an Arrow table, without its index."""
+    return pa.Table.from_pandas(rows, preserve_index=False)
 
 
 @cache

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from components import formats, live_charts
@@ -25,15 +26,28 @@ state = st.session_state
 
 #: Rows of the list of events: fewer than by push, because each refresh sends all of them.
 LISTED = 100
+#: What was shown last is kept for so many views.
+_KEPT = 16
+_shown_last: dict[tuple[TopicFeed, View], Shown] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shown:
-    """What the page shows of a view at one version of the feed."""
+    """What the page shows of a view at one version of the feed; the same object for all viewers."""
 
     picture: Picture
     events: tuple[TopicEvent, ...]
     version: int
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The rows of what is shown, ready to be sent."""
+
+    bands: pa.Table
+    rates: pa.Table
+    latest: pa.Table
+    events: pa.Table
 
 
 @st.fragment(run_every=1)
@@ -48,9 +62,10 @@ def refreshing(view: View) -> None:
         if not shown.events and not shown.picture.latest:
             st.info("No event that fits has arrived yet. Save a record on the page Weather, and it appears here.")
             return
-        _charts(shown.picture, where)
-        _latest(shown.picture)
-        _events(shown.events, where)
+        tables = _tables(shown, where)
+        _charts(shown.picture, tables)
+        _latest(shown.picture, tables.latest)
+        _events(len(shown.events), tables.events)
         live_event.show()
 
 
@@ -66,14 +81,25 @@ def _shown(feed: TopicFeed, view: View) -> Shown:
 
 
 def _newest(feed: TopicFeed, view: View) -> Shown:
-    snapshot = feed.snapshot(limit=live_wire.LOOKED_AT)
-    fitting = _fitting(snapshot.events, view)
-    return Shown(feed.series.picture(view, time.time()), fitting, snapshot.version)
+    version, picture = feed.version, feed.series.picture(view, time.time())
+    known = _shown_last.get((feed, view))
+    if known is None or known.version != version or known.picture is not picture:
+        events = live_wire.fitting(feed.snapshot(limit=live_wire.LOOKED_AT).events, view)
+        if len(_shown_last) >= _KEPT:
+            _shown_last.clear()
+        known = _shown_last[feed, view] = Shown(picture, tuple(events[-LISTED:]), version)
+    return known
 
 
-@lru_cache(8)
-def _fitting(events: tuple[TopicEvent, ...], view: View) -> tuple[TopicEvent, ...]:
-    return tuple(live_wire.fitting(events, view)[-LISTED:])
+@lru_cache(_KEPT)
+def _tables(shown: Shown, where: tzinfo) -> Tables:
+    newest = sorted(shown.picture.latest, key=lambda latest: latest.received_at, reverse=True)
+    return Tables(
+        live_charts.band_rows(shown.picture, where),
+        live_charts.rate_rows(shown.picture, where),
+        live_charts.table(_latest_rows(newest[: live_wire.LATEST])),
+        live_charts.table(_event_rows(shown.events[::-1], where)),
+    )
 
 
 def _pause() -> None:
@@ -107,21 +133,20 @@ def _state_line(feed: TopicFeed, status: FeedStatus) -> None:
         st.text(f"For {formats.age(now - status.since)}. {status.reason}")
 
 
-def _charts(picture: Picture, where: tzinfo) -> None:
+def _charts(picture: Picture, tables: Tables) -> None:
     temperatures, rates = st.columns([3, 2], gap="large")
     with temperatures:
-        live_charts.temperatures(picture, where, key="topic_temperatures")
+        live_charts.temperatures(tables.bands, key="topic_temperatures")
         st.caption("Temperatures by location, °F: maximum and minimum, and × where a record was deleted.")
     with rates:
-        live_charts.rates(picture, where, key="topic_rates")
+        live_charts.rates(tables.rates, key="topic_rates")
         st.caption(f"Events in each {formats.age(picture.view.window.bucket_s)}.")
 
 
-def _latest(picture: Picture) -> None:
-    newest = sorted(picture.latest, key=lambda latest: latest.received_at, reverse=True)[: live_wire.LATEST]
+def _latest(picture: Picture, rows: pa.Table) -> None:
     st.subheader("Newest value of each location")
     st.dataframe(
-        _latest_rows(tuple(newest)),
+        rows,
         hide_index=True,
         column_config={"Max lately": st.column_config.LineChartColumn()},
         key="topic_latest",
@@ -132,7 +157,6 @@ def _latest(picture: Picture) -> None:
         st.caption(f"{more} in this window not drawn; name those you want to see.")
 
 
-@lru_cache(8)
 def _latest_rows(newest: Sequence[Latest]) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -146,10 +170,10 @@ def _latest_rows(newest: Sequence[Latest]) -> pd.DataFrame:
     )
 
 
-def _events(events: tuple[TopicEvent, ...], where: tzinfo) -> None:
+def _events(count: int, rows: pa.Table) -> None:
     st.subheader("Events")
     st.dataframe(
-        _event_rows(events, where),
+        rows,
         hide_index=True,
         # Rows move on under a selection; each one is taken up at once, and the next table has none.
         key=f"topic_events_{state.get('topic_selections', 0)}",
@@ -158,9 +182,7 @@ def _events(events: tuple[TopicEvent, ...], where: tzinfo) -> None:
         height=400,
         alt="Events of the topic, newest first",
     )
-    st.caption(
-        f"The newest {formats.counted(len(events), 'event')} that fit, of at most {LISTED}. Select one to see it."
-    )
+    st.caption(f"The newest {formats.counted(count, 'event')} that fit, of at most {LISTED}. Select one to see it.")
 
 
 def _selected() -> None:
@@ -173,9 +195,7 @@ def _selected() -> None:
     live_event.select(live_wire.event_id(shown.events[::-1][rows[0]]))
 
 
-@lru_cache(8)
-def _event_rows(events: tuple[TopicEvent, ...], where: tzinfo) -> pd.DataFrame:
-    newest = events[::-1]
+def _event_rows(newest: Sequence[TopicEvent], where: tzinfo) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Received": [formats.clock(event.received_at, where) for event in newest],

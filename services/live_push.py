@@ -49,7 +49,7 @@ class PushTiming:
     """In seconds: between two messages of a view; between two looks at the feed's state; without a message until a
     beat; how long a viewer may read nothing."""
 
-    interval_s: float = 0.4
+    interval_s: float = 0.3
     look_s: float = 1.0
     beat_s: float = 10.0
     patience_s: float = 30.0

@@ -67,7 +67,10 @@ const CORNERS = {
 
 // A filling for each type of event: plain, rising lines, crossed lines, dots.
 export function fillings(context, theme) {
-  return theme.types.map((colour, place) => (place === 0 ? colour : pattern(context, colour, theme.background, place)));
+  theme.fillings ??= theme.types.map((colour, place) => {
+    return place === 0 ? colour : pattern(context, colour, theme.background, place);
+  });
+  return theme.fillings;
 }
 
 function pattern(context, colour, background, place) {

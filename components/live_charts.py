@@ -1,16 +1,16 @@
 """The live topic's charts for who has no push: the same picture as the board's, drawn by Vega.
 
-The rows are Arrow tables, made once for all viewers: turning a frame into one is most of what drawing it costs.
+The rows are Arrow tables, made once for all viewers and without pandas on the way, which is most of what they cost.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from functools import cache
 from typing import Any
 
 import altair as alt
-import pandas as pd
 import pyarrow as pa
 
 from components import charts
@@ -33,16 +33,15 @@ def rates(rows: pa.Table, *, key: str) -> None:
 def band_rows(picture: Picture, where: tzinfo) -> pa.Table:
     """The rows of `temperatures`, one for each bucket of each location."""
     bands = picture.bands
-    rows = pd.DataFrame(
+    return pa.table(
         {
-            "time": charts.moments([band.start for band in bands], where),
-            "location": [band.location for band in bands],
-            "high": pd.Series([band.high for band in bands], dtype="float64"),
-            "low": pd.Series([band.low for band in bands], dtype="float64"),
-            "deleted": [band.removed for band in bands],
+            "time": _moments([band.start for band in bands], where),
+            "location": pa.array([band.location for band in bands], pa.string()),
+            "high": pa.array([band.high for band in bands], pa.float64()),
+            "low": pa.array([band.low for band in bands], pa.float64()),
+            "deleted": pa.array([band.removed for band in bands], pa.int64()),
         }
     )
-    return table(rows)
 
 
 def rate_rows(picture: Picture, where: tzinfo) -> pa.Table:
@@ -53,14 +52,18 @@ def rate_rows(picture: Picture, where: tzinfo) -> pa.Table:
         for kind, field in charts.TYPES
         if getattr(rate, field)
     ]
-    frame = pd.DataFrame(rows, columns=["time", "type", "events"])
-    frame["time"] = charts.moments([start for start, _, _ in rows], where)
-    return table(frame)
+    starts, kinds, counts = zip(*rows, strict=True) if rows else ((), (), ())
+    return pa.table(
+        {
+            "time": _moments(starts, where),
+            "type": pa.array(kinds, pa.string()),
+            "events": pa.array(counts, pa.int64()),
+        }
+    )
 
 
-def table(rows: pd.DataFrame) -> pa.Table:
-    """The frame as an Arrow table, without its index."""
-    return pa.Table.from_pandas(rows, preserve_index=False)
+def _moments(starts: Sequence[int], where: tzinfo) -> pa.Array:
+    return pa.array([start * 1_000_000 for start in starts], pa.timestamp("us", tz=str(where)))
 
 
 @cache

@@ -9,7 +9,6 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Literal
 
-import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
@@ -97,8 +96,8 @@ def _tables(shown: Shown, where: tzinfo) -> Tables:
     return Tables(
         live_charts.band_rows(shown.picture, where),
         live_charts.rate_rows(shown.picture, where),
-        live_charts.table(_latest_rows(newest[: live_wire.LATEST])),
-        live_charts.table(_event_rows(shown.events[::-1], where)),
+        _latest_rows(newest[: live_wire.LATEST]),
+        _event_rows(shown.events[::-1], where),
     )
 
 
@@ -157,15 +156,15 @@ def _latest(picture: Picture, rows: pa.Table) -> None:
         st.caption(f"{more} in this window not drawn; name those you want to see.")
 
 
-def _latest_rows(newest: Sequence[Latest]) -> pd.DataFrame:
-    return pd.DataFrame(
+def _latest_rows(newest: Sequence[Latest]) -> pa.Table:
+    return pa.table(
         {
-            "Location": [latest.location for latest in newest],
-            "Event": [latest.event_type for latest in newest],
-            "Maximum, °F": [latest.max_temp for latest in newest],
-            "Minimum, °F": [latest.min_temp for latest in newest],
-            "Precipitation, %": [latest.chance for latest in newest],
-            "Max lately": [list(latest.spark) for latest in newest],
+            "Location": pa.array([latest.location for latest in newest], pa.string()),
+            "Event": pa.array([latest.event_type for latest in newest], pa.string()),
+            "Maximum, °F": pa.array([latest.max_temp for latest in newest], pa.float64()),
+            "Minimum, °F": pa.array([latest.min_temp for latest in newest], pa.float64()),
+            "Precipitation, %": pa.array([latest.chance for latest in newest], pa.float64()),
+            "Max lately": pa.array([latest.spark for latest in newest], pa.list_(pa.float64())),
         }
     )
 
@@ -195,15 +194,15 @@ def _selected() -> None:
     live_event.select(live_wire.event_id(shown.events[::-1][rows[0]]))
 
 
-def _event_rows(newest: Sequence[TopicEvent], where: tzinfo) -> pd.DataFrame:
-    return pd.DataFrame(
+def _event_rows(newest: Sequence[TopicEvent], where: tzinfo) -> pa.Table:
+    return pa.table(
         {
-            "Received": [formats.clock(event.received_at, where) for event in newest],
-            "Event": [live_wire.kind(event) for event in newest],
-            "Location": [event.location or "" for event in newest],
-            "Maximum, °F": [event.max_temp for event in newest],
-            "Minimum, °F": [event.min_temp for event in newest],
-            "Precipitation, %": [event.chance for event in newest],
-            "Remark": [event.problem or "" for event in newest],
+            "Received": pa.array([formats.clock(event.received_at, where) for event in newest], pa.string()),
+            "Event": pa.array([live_wire.kind(event) for event in newest], pa.string()),
+            "Location": pa.array([event.location or "" for event in newest], pa.string()),
+            "Maximum, °F": pa.array([event.max_temp for event in newest], pa.float64()),
+            "Minimum, °F": pa.array([event.min_temp for event in newest], pa.float64()),
+            "Precipitation, %": pa.array([event.chance for event in newest], pa.float64()),
+            "Remark": pa.array([event.problem or "" for event in newest], pa.string()),
         }
     )

@@ -56,6 +56,8 @@ def refreshing(view: View) -> None:
         feed = context.pipeline().feed
         where = context.viewer_zone()
         status = feed.status()
+        # What the viewer saw when selecting a row of it.
+        seen: Shown | None = state.get("topic_shown")
         shown = _shown(feed, view)
         _state_line(feed, status)
         if not shown.events and not shown.picture.latest:
@@ -64,7 +66,7 @@ def refreshing(view: View) -> None:
         tables = _tables(shown, where)
         _charts(shown.picture, tables)
         _latest(shown.picture, tables.latest)
-        _events(len(shown.events), tables.events)
+        _events(shown.events, tables.events, seen)
         live_event.show()
 
 
@@ -169,29 +171,25 @@ def _latest_rows(newest: Sequence[Latest]) -> pa.Table:
     )
 
 
-def _events(count: int, rows: pa.Table) -> None:
+def _events(events: tuple[TopicEvent, ...], rows: pa.Table, seen: Shown | None) -> None:
     st.subheader("Events")
-    st.dataframe(
+    number = state.get("topic_selections", 0)
+    chosen = st.dataframe(
         rows,
         hide_index=True,
         # Rows move on under a selection; each one is taken up at once, and the next table has none.
-        key=f"topic_events_{state.get('topic_selections', 0)}",
-        on_select=_selected,
+        key=f"topic_events_{number}",
+        on_select="rerun",
         selection_mode="single-row",
         height=400,
         alt="Events of the topic, newest first",
+    ).selection.rows
+    st.caption(
+        f"The newest {formats.counted(len(events), 'event')} that fit, of at most {LISTED}. Select one to see it."
     )
-    st.caption(f"The newest {formats.counted(count, 'event')} that fit, of at most {LISTED}. Select one to see it.")
-
-
-def _selected() -> None:
-    number = state.get("topic_selections", 0)
-    rows = state[f"topic_events_{number}"].selection.rows
-    shown: Shown | None = state.get("topic_frozen") or state.get("topic_shown")
-    if shown is None or not rows or rows[0] >= len(shown.events):
-        return
-    state.topic_selections = number + 1
-    live_event.select(live_wire.event_id(shown.events[::-1][rows[0]]))
+    if chosen and seen is not None and chosen[0] < len(seen.events):
+        state.topic_selections = number + 1
+        live_event.select(live_wire.event_id(seen.events[::-1][chosen[0]]))
 
 
 def _event_rows(newest: Sequence[TopicEvent], where: tzinfo) -> pa.Table:

@@ -139,14 +139,6 @@ def _logs(pipeline: Pipeline, wanted: str | None, location: str) -> None:
         st.write("None in the last quarter of an hour.")
 
 
-def _name_in_address() -> None:
-    place = st.session_state.pipes_location.strip()
-    if place:
-        st.query_params["location"] = place
-    else:
-        st.query_params.pop("location", None)
-
-
 @st.fragment(run_every=2)
 def _live(wanted: str | None, location: str) -> None:
     with guarded():
@@ -167,9 +159,6 @@ choice = pipe.selectbox(
     placeholder="All pipes",
     key="pipes_wanted",
 )
-# The address of this page names the location as that of the live topic does, whose widget for it is another one.
-st.session_state.setdefault("pipes_location", st.query_params.get("location", ""))
-place = location.text_input(
-    "Location", key="pipes_location", placeholder="All; type a name", on_change=_name_in_address
-)
+# Not "location": Streamlit takes a parameter of the live topic's address away when that page is left.
+place = location.text_input("Location", key="record", placeholder="All; type a name", bind="query-params")
 _live(choice, place.strip())

@@ -72,8 +72,8 @@ def test_a_saved_record_appears_by_push_and_its_event_tells_all_of_it(
     expect(selected.get_by_test_id("stJson")).to_contain_text("61.5")
     expect(row(live, town)).to_have_class("selected")
     selected.get_by_role("link", name="Its executions").click()
-    expect(page).to_have_url(re.compile(r"/pipes\?location=Town"))
-    expect(cell(page, town).first).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/pipes\?record=Town"))
+    expect(cell(page, town).first).to_be_attached()
     expect(page.get_by_role("textbox", name="Location")).to_have_value(town)
     expect_no_failure(page, console_errors)
 
@@ -157,7 +157,7 @@ def test_without_push_the_page_refreshes_by_itself(
 
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(town))
 
-    expect(cell(page, town).first).to_be_visible()
+    expect(cell(page, town).first).to_be_attached()
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
     expect(page.locator("section.board")).to_have_count(0)
     expect_no_failure(page, console_errors)
@@ -193,7 +193,7 @@ def test_hostile_text_is_text_on_the_board(
 def test_leaving_the_page_closes_its_stream(page: Page, dashboard_url: str) -> None:
     open_page(page, dashboard_url, "live-topic")
     board(page)
-    with page.expect_event("requestfinished", lambda request: "/live/updates" in request.url) as ended:
+    with page.expect_event("requestfailed", lambda request: "/live/updates" in request.url) as ended:
         go_to(page, "Overview")
 
     assert ended.value

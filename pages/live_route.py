@@ -37,6 +37,9 @@ def route(hub: LiveHub) -> Route:
     """The route of the app that serves this hub's views."""
 
     async def updates(request: Request) -> Response:
+        if request.method != "GET":
+            # Starlette adds HEAD to GET, and the head of a stream would be a stream.
+            return PlainTextResponse("Only GET is answered.", 405, {**_HEADERS, "allow": "GET"})
         refusal = _refusal(request.headers)
         if refusal:
             return PlainTextResponse(refusal, 403, _HEADERS)

@@ -70,7 +70,14 @@ def _known() -> list[str]:
 
 def _pushed() -> bool:
     """Whether to show the view by push: the viewer wants it, and the browser has not said that it cannot have it."""
-    wanted = st.toggle("Push", value=True, key="push", bind="query-params", help="Off: the page refreshes each second.")
+    wanted = st.toggle(
+        "Push",
+        value=True,
+        key="push",
+        bind="query-params",
+        help="Off: the page refreshes each second. Off and on again: it is tried anew.",
+        on_change=lambda: state.pop("topic_unavailable", None),
+    )
     refused = state.get("topic_unavailable")
     if wanted and refused:
         st.info(f"{refused} The page refreshes each second instead.")

@@ -98,6 +98,16 @@ async def test_a_query_that_is_no_view_is_refused_in_words(hub: LiveHub, query: 
     assert (answer.status, answer.text.startswith(words)) == (400, True)
 
 
+async def test_the_head_of_a_stream_is_not_a_stream() -> None:
+    hub, connection = LiveHub(LocalFeed, QUICK), Connection()
+    connection.scope["method"] = "HEAD"
+
+    await connection.serve(hub)
+
+    assert (await connection.next())["status"] == 405
+    assert hub.viewers == 0
+
+
 class Connection:
     """A connection as the server gives it to the app; one that is `stuck` never reads."""
 

@@ -50,7 +50,8 @@ def readings(source: Pipeline) -> Readings:
     depth = _tried(lambda: source.depth.get().value, "AWS", errors)
     tallies = _tried(lambda: recent_tallies(source), "AWS", errors)
     _tried(source.cache_latency_ms.get, "Momento", errors)
-    return Readings(pipes, tallies, depth, source.feed.status(), tuple(errors.values()))
+    feed, history = source.feed.status(), source.feed.history()
+    return Readings(pipes, tallies, depth, feed, tuple(errors.values()), history)
 
 
 def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) -> T | None:

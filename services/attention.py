@@ -11,6 +11,7 @@ from services.dead_letters import Depth
 from services.errors import DashboardError
 from services.pipe_logs import PipeTally
 from services.pipes import Pipe
+from services.topic_history import HistoryStatus
 from services.topic_status import FeedState, FeedStatus
 
 
@@ -32,13 +33,17 @@ class Notice:
 
 @dataclass(frozen=True)
 class Readings:
-    """What was read; None where a read failed, with its error in `errors`. `tallies` cover the last minutes."""
+    """What was read; None where a read failed, with its error in `errors`. `tallies` cover the last minutes.
+
+    `history` is None, too, when none is kept.
+    """
 
     pipes: tuple[Pipe, ...] | None
     tallies: Mapping[str, PipeTally] | None
     depth: Depth | None
     feed: FeedStatus
     errors: tuple[DashboardError, ...] = ()
+    history: HistoryStatus | None = None
 
 
 def notices(readings: Readings) -> list[Notice]:
@@ -49,6 +54,7 @@ def notices(readings: Readings) -> list[Notice]:
         *_of_executions(readings.tallies or {}),
         *_of_feed(readings.feed),
         *_of_queue(readings.depth),
+        *_of_history(readings.history),
     ]
     return sorted(found, key=lambda notice: notice.severity is not Severity.PROBLEM)
 
@@ -93,6 +99,12 @@ def _of_feed(feed: FeedStatus) -> list[Notice]:
     if feed.state in (FeedState.RECONNECTING, FeedState.REFUSED):
         return [Notice(Severity.PROBLEM, f"The topic subscription is {feed.state.value}", feed.reason)]
     return []
+
+
+def _of_history(history: HistoryStatus | None) -> list[Notice]:
+    if history is None or not history.problem:
+        return []
+    return [Notice(Severity.WARNING, "Events are not stored for the next start of the dashboard", history.problem)]
 
 
 def _of_queue(depth: Depth | None) -> list[Notice]:

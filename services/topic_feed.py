@@ -140,7 +140,7 @@ class TopicFeed:
 
     @property
     def version(self) -> int:
-        """How many messages were ever received; for `snapshot` and `wait_for` a moment in the feed."""
+        """How many messages were ever taken in, restored ones included; a moment for `snapshot` and `wait_for`."""
         return self._buffer.version
 
     def snapshot(self, limit: int = 1000, after: int | None = None) -> FeedSnapshot:
@@ -204,7 +204,11 @@ class TopicFeed:
 
     def _follow(self) -> None:
         if self._history is not None:
-            self._restore(self._history)
+            try:
+                self._restore(self._history)
+            except Exception:
+                # Whatever somebody else wrote into that file, the stream is followed.
+                logger.exception("the topic's history could not be restored")
         while not self._stop.is_set():
             try:
                 self._read_one_stream()

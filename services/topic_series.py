@@ -25,6 +25,8 @@ from services.weather import LOCATION_MAX_CHARACTERS
 TYPES = (*EVENT_TYPES, "other")
 #: Locations that have cells, that a picture draws, and that it lists; values in a sparkline.
 MAX_TRACKED, MAX_DRAWN, MAX_LISTED, SPARK = 500, 12, 50, 20
+#: A clock that was set back by no more than this is waited for.
+_SET_BACK_S = 60
 #: Pictures of so many views are kept for the next viewer.
 _MAX_PICTURES = 64
 _OTHER = len(EVENT_TYPES)
@@ -202,7 +204,11 @@ class TopicSeries:
         self._pictures: dict[View, Picture] = {}
 
     def take(self, event: TopicEvent) -> None:
-        """Count one event. After the clock was set back, events count into the newest second, so that order holds."""
+        """Count one event, into the second in which it was received.
+
+        A clock that was set back a little counts into the newest second, so that order holds. One that was set back by
+        more is followed: otherwise a clock that ran ahead for a moment would stop the series until it is reached again.
+        """
         location = event.location
         known = location is not None and len(location) <= LOCATION_MAX_CHARACTERS
         kind = EVENT_TYPES.index(event.event_type) if known and event.event_type is not None else _OTHER
@@ -211,7 +217,7 @@ class TopicSeries:
         with self._lock:
             self._version += 1
             second = int(event.received_at)
-            if second > self._second:
+            if second > self._second or second < self._second - _SET_BACK_S:
                 self._second, self._slots = second, _slots_of(second)
             self._all.add(self._slots, kind, high, low)
             if known and location is not None:

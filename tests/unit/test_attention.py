@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from services.dead_letters import Depth
 from services.errors import Unreachable
 from services.pipe_logs import PipeTally
 from services.pipes import Pipe
+from services.topic_history import HistoryStatus
 from services.topic_status import FeedState, FeedStatus
 
 PUT, PUBLISH, DELETE = names.PIPES
@@ -133,3 +135,12 @@ def test_problems_come_before_warnings() -> None:
     found = notices(replace(QUIET, pipes=(stopped,), tallies={PUT: recovered}, depth=Depth(1, 0, 0)))
 
     assert [notice.severity for notice in found] == [Severity.PROBLEM, Severity.WARNING, Severity.WARNING]
+
+
+def test_a_history_that_cannot_be_written_is_a_warning() -> None:
+    well = HistoryStatus(Path("topic-history.db"), stored=4)
+    assert notices(replace(QUIET, history=well)) == []
+
+    notice = only_notice(replace(QUIET, history=replace(well, problem="The disk is full.")))
+
+    assert (notice.severity, notice.detail) == (Severity.WARNING, "The disk is full.")

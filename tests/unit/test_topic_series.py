@@ -138,6 +138,16 @@ def test_many_locations_stay_bounded_and_keep_counting() -> None:
     assert picture(series, View(FIVE_MINUTES, ("Town 007",)), 6).rates != ()
 
 
+def test_the_location_that_was_silent_for_longest_is_forgotten_first() -> None:
+    series = series_of(*(event("INSERT", f"Town {number}", 0, 70.0, 50.0) for number in range(MAX_TRACKED)))
+    series.take(event("MODIFY", "Town 0", 1, 71.0, 51.0))
+    series.take(event("INSERT", "One more", 1, 72.0, 52.0))
+
+    seen = picture(series, View(MINUTE, ("Town 0", "Town 1", "One more")), 1)
+
+    assert [latest.location for latest in seen.latest] == ["One more", "Town 0"]
+
+
 def test_no_picture_has_more_bands_than_a_browser_draws() -> None:
     series = TopicSeries()
     for second in range(0, 21_600, 200):
@@ -170,13 +180,29 @@ def test_what_is_older_than_the_window_leaves_and_its_cell_serves_again() -> Non
     assert seen.bands == (Band(START + 60, "Oslo", 70.0, 50.0, 0),)
 
 
-def test_a_clock_set_back_keeps_the_order() -> None:
-    series = series_of(event("INSERT", "Oslo", 100, 70.0, 50.0), event("MODIFY", "Oslo", 10, 71.0, 51.0))
+def test_a_clock_set_back_a_little_keeps_the_order() -> None:
+    series = series_of(event("INSERT", "Oslo", 100, 70.0, 50.0), event("MODIFY", "Oslo", 50, 71.0, 51.0))
 
-    seen = picture(series, View(MINUTE), 10)
+    seen = picture(series, View(MINUTE), 50)
 
     assert seen.rates == (Rate(START + 100, 1, 1, 0, 0),)
     assert seen.end == START + 101
+
+
+def test_a_clock_that_ran_ahead_for_a_moment_does_not_stop_the_series() -> None:
+    ahead = 7 * 86_400 + 30
+    series = series_of(event("INSERT", "Oslo", 0, 70.0, 50.0), event("MODIFY", "Oslo", ahead, 71.0, 51.0))
+    for second in (1, 2):
+        series.take(event("MODIFY", "Oslo", second, 72.0, 52.0))
+
+    seen = picture(series, View(MINUTE), 2)
+
+    assert seen.end == START + 3
+    assert [(rate.start - START, rate.insert, rate.modify) for rate in seen.rates if rate.start >= START] == [
+        (0, 1, 0),
+        (1, 0, 1),
+        (2, 0, 1),
+    ]
 
 
 def test_a_picture_is_the_same_object_for_all_until_something_changes() -> None:

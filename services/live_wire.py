@@ -25,6 +25,7 @@ from services.errors import InvalidInput
 from services.topic_events import TopicEvent
 from services.topic_series import Band, Latest, Picture, Rate, View
 from services.topic_status import FeedStatus
+from services.weather import LOCATION_MAX_CHARACTERS
 
 #: Events that the list shows, of how many that were received it is made, and at most how many new ones go at once.
 LISTED, LOOKED_AT, LISTED_AT_ONCE = 200, 2_000, 40
@@ -111,8 +112,9 @@ def fitting(events: Iterable[TopicEvent], view: View) -> list[TopicEvent]:
 
 
 def kind(event: TopicEvent) -> str:
-    """The type under which an event is shown and counted."""
-    return event.event_type if event.event_type and event.location else "other"
+    """The type under which an event is shown, the same as that under which services.topic_series counts it."""
+    known = event.location and len(event.location) <= LOCATION_MAX_CHARACTERS
+    return event.event_type if known and event.event_type else "other"
 
 
 def event_id(event: TopicEvent) -> str:

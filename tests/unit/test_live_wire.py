@@ -142,3 +142,13 @@ def test_an_events_name_leads_back_to_it() -> None:
 def test_what_names_no_event_is_refused(named: str) -> None:
     with pytest.raises(InvalidInput):
         live_wire.page_and_sequence(named)
+
+
+@pytest.mark.parametrize("town", ["Oslo", "x" * 128, "x" * 129])
+def test_an_event_is_shown_under_the_type_that_it_is_counted_as(town: str) -> None:
+    feed = LocalFeed()
+    event = feed.publish(town, "REMOVE")
+
+    (rate,) = feed.series.picture(View(WINDOWS[0]), event.received_at).rates
+
+    assert live_wire.kind(event) == ("REMOVE" if rate.remove else "other")

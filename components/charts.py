@@ -9,6 +9,7 @@ from typing import Any
 
 import altair as alt
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from services.topic_series import Rate
@@ -17,30 +18,13 @@ from services.topic_series import Rate
 MAX_POINTS = 1_000
 
 #: What the chart calls the types of event, and the field of Rate that counts each.
-_TYPES = (("INSERT", "insert"), ("MODIFY", "modify"), ("REMOVE", "remove"), ("other", "other"))
-_TYPE_COLOURS = alt.Scale(domain=[name for name, _ in _TYPES], range=["#0d9488", "#3b82f6", "#ef4444", "#94a3b8"])
+TYPES = (("INSERT", "insert"), ("MODIFY", "modify"), ("REMOVE", "remove"), ("other", "other"))
+_TYPE_COLOURS = alt.Scale(domain=[name for name, _ in TYPES], range=["#0d9488", "#3b82f6", "#ef4444", "#94a3b8"])
 
 
-@cache
-def _temperature_spec() -> dict[str, Any]:
-    base = alt.Chart(alt.Undefined).encode(
-        x=alt.X("time:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
-        color=alt.Color("location:N", title="Location", legend=alt.Legend(orient="bottom", columns=3, symbolLimit=12)),
-        tooltip=[
-            alt.Tooltip("location:N", title="Location"),
-            alt.Tooltip("max_temp:Q", title="Maximum °F"),
-            alt.Tooltip("min_temp:Q", title="Minimum °F"),
-            alt.Tooltip("event_type:N", title="Event"),
-            alt.Tooltip("time:T", title="Received", format="%H:%M:%S.%L"),
-        ],
-    )
-    temperature = alt.Y("max_temp:Q", title="Temperature, °F", scale=alt.Scale(zero=False))
-    bars = base.mark_rule(strokeWidth=2, opacity=0.45).encode(y=temperature, y2="min_temp:Q")
-    highs = base.mark_point(filled=True, size=42).encode(y=temperature)
-    lows = base.mark_point(filled=False, size=34).encode(
-        y=alt.Y("min_temp:Q", title="Temperature, °F", scale=alt.Scale(zero=False))
-    )
-    return spec(alt.layer(bars, highs, lows).properties(height=440))
+def type_colour() -> alt.Color:
+    """The colour that says of which type an event is."""
+    return alt.Color("type:N", title=None, scale=_TYPE_COLOURS, legend=alt.Legend(orient="bottom", columns=2))
 
 
 @cache
@@ -51,7 +35,7 @@ def _rate_spec() -> dict[str, Any]:
         .encode(
             x=alt.X("second:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
             y=alt.Y("events:Q", title="Events per second"),
-            color=alt.Color("type:N", title=None, scale=_TYPE_COLOURS, legend=alt.Legend(orient="bottom", columns=2)),
+            color=type_colour(),
             tooltip=[
                 alt.Tooltip("type:N", title="Event"),
                 alt.Tooltip("events:Q", title="Events"),
@@ -71,27 +55,20 @@ def spec(chart: Any) -> dict[str, Any]:
     return found
 
 
-def temperatures(rows: pd.DataFrame, *, key: str) -> None:
-    """Maximum and minimum by location over time. Columns: time, location, max_temp, min_temp, event_type."""
-    draw(rows, _temperature_spec(), key, "Temperatures by location over time")
-
-
 def events_per_second(rates: Sequence[Rate], where: tzinfo, *, key: str) -> None:
     """Events of each type in each second, on the viewer's clock. The rates are those of a window of 1 s buckets."""
-    rows = [
-        (rate.start, kind, getattr(rate, field)) for rate in rates for kind, field in _TYPES if getattr(rate, field)
-    ]
+    rows = [(rate.start, kind, getattr(rate, field)) for rate in rates for kind, field in TYPES if getattr(rate, field)]
     frame = pd.DataFrame(rows, columns=["second", "type", "events"])
     frame["second"] = moments([second for second, _, _ in rows], where)
     draw(frame, _rate_spec(), key, "Events per second by type")
 
 
-def draw(rows: pd.DataFrame, drawn: dict[str, Any], key: str, alt_text: str) -> None:
-    """The last MAX_POINTS rows, those of the newest events; without any, words, as an empty chart has odd axes."""
-    if rows.empty:
+def draw(rows: pd.DataFrame | pa.Table, drawing: dict[str, Any], key: str, alt_text: str) -> None:
+    """Draws the last MAX_POINTS rows, the newest; without any, words, as an empty chart has odd axes."""
+    if len(rows) == 0:
         st.text("Nothing to draw yet.")
         return
-    st.vega_lite_chart(rows.tail(MAX_POINTS), drawn, key=key, width="stretch", alt=alt_text)
+    st.vega_lite_chart(rows[-MAX_POINTS:], drawing, key=key, width="stretch", alt=alt_text)
 
 
 def moments(epochs: Sequence[float], where: tzinfo) -> pd.Series:

@@ -105,11 +105,15 @@ def _cards(pipeline: Pipeline) -> None:
             _card(pipe, tallies.get(pipe.name, PipeTally()))
 
 
-def _logs(pipeline: Pipeline, wanted: str | None) -> None:
+def _logs(pipeline: Pipeline, wanted: str | None, location: str) -> None:
     where = context.viewer_zone()
     log = pipeline.log.get().value
-    found = [one for one in log.executions if wanted in (None, one.pipe)]
-    records = [one for one in log.records if wanted in (None, one.pipe)]
+    found = [one for one in log.executions if wanted in (None, one.pipe) and location in ("", one.location)]
+    # Most records of an execution do not name the location; the execution that they belong to does.
+    executions = {one.execution_id for one in found}
+    records = [
+        one for one in log.records if wanted in (None, one.pipe) and (not location or one.execution_id in executions)
+    ]
     newest = sorted(records, key=lambda record: record.time_ms, reverse=True)[:SHOWN]
     st.subheader("Executions")
     if not found:
@@ -136,17 +140,18 @@ def _logs(pipeline: Pipeline, wanted: str | None) -> None:
 
 
 @st.fragment(run_every=2)
-def _live(wanted: str | None) -> None:
+def _live(wanted: str | None, location: str) -> None:
     with guarded():
         pipeline = context.pipeline()
         with guarded():
             _cards(pipeline)
         with guarded():
-            _logs(pipeline, wanted)
+            _logs(pipeline, wanted, location)
 
 
 st.title("Pipes")
-choice = st.selectbox(
+pipe, location = st.columns(2)
+choice = pipe.selectbox(
     "Executions and log records of",
     names.PIPES,
     format_func=_flow,
@@ -154,4 +159,6 @@ choice = st.selectbox(
     placeholder="All pipes",
     key="pipes_wanted",
 )
-_live(choice)
+# Not "location": Streamlit takes a parameter of the live topic's address away when that page is left.
+place = location.text_input("Location", key="record", placeholder="All; type a name", bind="query-params")
+_live(choice, place.strip())

@@ -103,6 +103,7 @@ class TopicFeed:
         self._call: Any = None
         self._last_sign = time.monotonic()
         self._failures = 0
+        self._watchers: tuple[Callable[[], None], ...] = ()
 
     def start(self) -> None:
         """Begin to follow the topic, in the background. Once is enough; more often does nothing."""
@@ -173,6 +174,20 @@ class TopicFeed:
         Take `version` before the act whose message is awaited, so that a quick message is not missed.
         """
         return self._buffer.wait_for(predicate, timeout_s, since_version)
+
+    def watch(self, notify: Callable[[], None]) -> None:
+        """Calls `notify` after each message, each loss and each refusal, in the feed's thread: it has to be quick."""
+        with self._lock:
+            self._watchers = (*self._watchers, notify)
+
+    def unwatch(self, notify: Callable[[], None]) -> None:
+        """Ends what `watch` began."""
+        with self._lock:
+            self._watchers = tuple(known for known in self._watchers if known != notify)
+
+    def _tell(self) -> None:
+        for notify in self._watchers:
+            notify()
 
     def _restore(self, history: TopicHistory) -> None:
         """Read what earlier runs stored, and where to go on in the stream."""
@@ -268,6 +283,7 @@ class TopicFeed:
             self._history.append(event)
         malformed = event.problem is not None
         self._status = topic_status.with_message(self._status, sequence, page, malformed, now)
+        self._tell()
 
     def _watch(self) -> None:
         """Cancel the stream when nothing came on it for too long; the reader then starts another."""
@@ -289,8 +305,10 @@ class TopicFeed:
     def _lost(self, reason: str) -> float:
         self._failures += 1
         self._status = topic_status.with_loss(self._status, reason, time.time())
+        self._tell()
         return self._timing.after_losses_s(self._failures)
 
     def _refused(self, error: DashboardError) -> float:
         self._status = topic_status.with_refusal(self._status, str(error), time.time())
+        self._tell()
         return self._timing.after_refusal_s()

@@ -16,7 +16,8 @@ EMPTY = {
     "overview": "All pipes run, nothing failed lately, and the dead-letter queue is empty.",
     "weather": "There are none yet.",
     "lookup": "Choose a record.",
-    "live_topic": "No event has arrived yet.",
+    # The rest is the board's, which only a browser draws.
+    "live_topic": "No event is known to be missing.",
     "pipes": "None in the last quarter of an hour.",
     "dead_letters": "The queue is empty.",
     "sandbox": "No traffic yet.",
@@ -25,7 +26,7 @@ FULL = {
     "overview": "messages wait in the dead-letter queue",
     "weather": "Records in the table",
     "lookup": "Choose a record.",
-    "live_topic": "The newest 200 events.",
+    "live_topic": "Take the events away",
     "pipes": "Log records",
     "dead_letters": "Select a row to read one.",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",

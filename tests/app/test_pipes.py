@@ -8,7 +8,7 @@ import pytest
 from provision.names import CACHE_DELETE, CACHE_PUT, PIPES, TABLE, TOPIC_PUBLISH, pipe
 from sandbox.state import SandboxState
 from services.sandbox_admin import SandboxAdmin
-from tests.app.screen import open_page, ran, table, words
+from tests.app.screen import navigation, open_page, ran, table, words
 from tests.app.wire import item
 from tests.conftest import AwsClients, wait_until
 
@@ -103,3 +103,18 @@ def test_a_pipe_that_is_gone_is_missing_and_the_others_are_shown(own_aws: AwsCli
             "IncludeExecutionData": log["IncludeExecutionData"],
         }
         pipes.create_pipe(**settings)
+
+
+def test_a_link_names_the_location_whose_executions_are_shown(aws: AwsClients, sandbox_target: SandboxState) -> None:
+    for name in ("Alta", "Bodø"):
+        aws.client("dynamodb").put_item(TableName=TABLE, Item=item(name))
+        executions_of(name, "✓ succeeded", 2)
+    page = navigation()
+    page.query_params["record"] = "Alta"
+
+    ran(ran(page).switch_page("pipes.py"))
+
+    assert set(table(page, "Executions")["Location"]) == {"Alta"}
+    records = table(page, "Log records")["Record"]
+    assert records.str.contains("Alta").any()
+    assert not records.str.contains("Bodø").any()

@@ -115,8 +115,15 @@ def test_hostile_text_is_text_on_every_page(page: Page, dashboard_url: str, cons
     expect_nothing_planted(page)
 
     go_to(page, "Live topic")
-    expect(cell(page, HOSTILE).first).to_have_count(1)
+    events = page.locator("section.board .events tbody tr")
+    expect(events.filter(has_text=TOWN).first).to_be_visible()
+    expect_nothing_planted(page)
+    events.filter(has_text="not JSON").first.get_by_role("button").click()
+    expect(main(page).get_by_test_id("stCode").filter(has_text=HOSTILE)).to_be_visible()
+    expect_nothing_planted(page)
+    page.goto(f"{page.url.partition('?')[0]}?push=false")
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+    expect(cell(page, TOWN).first).to_be_attached()
     expect_nothing_planted(page)
 
     go_to(page, "Pipes")

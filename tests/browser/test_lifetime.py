@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,3 +110,18 @@ def test_a_sandbox_ends_with_its_dashboard_however_that_one_ends(dashboard: Dash
     dashboard.process.wait(PATIENCE_S)
 
     until_ended(dashboard.folder)
+
+
+@pytest.mark.parametrize("last", [signal.SIGINT, signal.SIGTERM])
+def test_open_streams_do_not_keep_a_dashboard_from_ending(dashboard: Dashboard, last: signal.Signals) -> None:
+    dashboard.until_healthy()
+    dashboard.until_sandbox_ready()
+    with urllib.request.urlopen(f"{dashboard.url}/live/updates", timeout=PATIENCE_S) as stream:
+        while not stream.readline().startswith(b"event: "):
+            pass
+
+        dashboard.process.send_signal(last)
+        dashboard.process.wait(PATIENCE_S)
+
+        # To its end, which is one: a stream that was cut off raises IncompleteRead.
+        stream.read()

@@ -6,22 +6,26 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import pipes, propagation
+from services import metrics, pipes, propagation
 from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
+from services.metrics import Series
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
 from services.propagation import Propagation
+from services.reconcile import Reconciler
 from services.shared import Shared
 from services.topic_feed import TopicFeed
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
 #: How many dead letters a page shows.
 PEEKED = 200
+#: How far back AWS's own metrics go, in seconds.
+METRICS_WINDOW_S = 3600.0
 
 
 class Pipeline:
@@ -35,6 +39,7 @@ class Pipeline:
         self.feed = TopicFeed(momento, names.CACHE, names.TOPIC)
         self.table = WeatherTable(self._aws)
         self.lookups = Lookups(self.cache, self.table)
+        self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
         self._tail = LogTail(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
@@ -43,6 +48,9 @@ class Pipeline:
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
+        self.table_metrics: Shared[tuple[Series, ...]] = Shared(
+            lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
+        )
         self.feed.start()
 
     @property

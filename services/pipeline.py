@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from provision import names
 from services import metrics, pipes, propagation
+from services.api_calls import CallCount
 from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
@@ -42,16 +43,22 @@ class Pipeline:
         self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
         self._tail = LogTail(self._aws)
-        self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
-        self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
-        self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
-        self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
-        self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
-        self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
+        # Lifetimes in seconds, each longer than the pause between two looks of a page or of the sidebar (see Shared).
+        self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 3.5)
+        self.depth: Shared[Depth] = Shared(self.queue.depth, 3.5)
+        self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 6.0)
+        self.records: Shared[TablePage] = Shared(self.table.page, 3.5)
+        self.log: Shared[LogView] = Shared(self._tail.refresh, 2.5)
+        self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 3.5)
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
             lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
         )
         self.feed.start()
+
+    @property
+    def api_calls(self) -> tuple[CallCount, ...]:
+        """How often each AWS operation was called by this process."""
+        return self._aws.calls.counts()
 
     @property
     def aws_endpoint(self) -> str:

@@ -79,6 +79,7 @@ _REFUSED = frozenset(
 _MISSING = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchEntity",
         "NotFoundException",
         "QueueDoesNotExist",
         "ResourceNotFoundException",

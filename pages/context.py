@@ -17,6 +17,7 @@ from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
 from services.topic_buffer import SecondCount
 from services.topic_feed import TopicFeed
+from services.weather import RESERVED_PREFIX
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def readings(source: Pipeline) -> Readings:
     depth = _tried(lambda: source.depth.get().value, "AWS", errors)
     tallies = _tried(lambda: recent_tallies(source), "AWS", errors)
     _tried(source.cache_latency_ms.get, "Momento", errors)
-    return Readings(pipes, tallies, depth, source.feed.status(), tuple(errors.values()))
+    return Readings(pipes, tallies, depth, source.feed.status(), tuple(errors.values()), source.canary.status())
 
 
 def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) -> T | None:
@@ -72,5 +73,6 @@ def recent_counts(feed: TopicFeed) -> tuple[SecondCount, ...]:
 
 
 def known_locations() -> list[str]:
-    """The locations of the records that the pages show. Raises DashboardError."""
-    return sorted(item.get("Location", "") for item in pipeline().records.get().value.items)
+    """The locations of the records that the pages show, without the canary's. Raises DashboardError."""
+    locations = (item.get("Location", "") for item in pipeline().records.get().value.items)
+    return sorted(location for location in locations if not location.startswith(RESERVED_PREFIX))

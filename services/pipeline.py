@@ -6,9 +6,11 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import metrics, pipes, propagation
+from services import alarms, metrics, pipes, propagation, stack_metrics, stack_settings
+from services.alarms import Alarm
 from services.api_calls import CallCount
 from services.aws import Aws
+from services.canary import Canary
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
@@ -20,6 +22,8 @@ from services.momento_keys import MomentoAddress
 from services.propagation import Propagation
 from services.reconcile import Reconciler
 from services.shared import Shared
+from services.stack_metrics import Measured
+from services.stack_settings import StackSettings
 from services.topic_feed import TopicFeed
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
@@ -53,6 +57,13 @@ class Pipeline:
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
             lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
         )
+        self.settings: Shared[StackSettings] = Shared(
+            lambda: stack_settings.read(self._aws, lambda: self.pipes.get().value), 45.0
+        )
+        self.stack_metrics: Shared[tuple[Measured, ...]] = Shared(self._measure, 60.0)
+        self.alarms: Shared[tuple[Alarm, ...]] = Shared(lambda: alarms.read(self._aws), 60.0)
+        # An endpoint is named for the sandbox only.
+        self.canary = Canary(self.table, self.cache, self.feed, sandbox=bool(access.endpoint_url))
         self.feed.start()
 
     @property
@@ -75,6 +86,10 @@ class Pipeline:
         version = self.feed.version
         return self._followed(self.table.delete(location), version)
 
+    def _measure(self) -> tuple[Measured, ...]:
+        sources = (pipe.source for pipe in self.pipes.get().value)
+        return stack_metrics.measure(self._aws, next(filter(None, sources), ""))
+
     def _followed(self, write: Write, version: int) -> Propagation:
         self.records.forget()
         self.depth.forget()
@@ -86,6 +101,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Ends the subscription and closes every connection."""
+        self.canary.close()
         self.feed.close()
         self.cache.close()
         self._aws.close()

@@ -30,15 +30,22 @@ from services.topic_events import TopicEvent
 from services.topic_feed import TopicFeed
 from services.weather import RESERVED_PREFIX, WeatherRecord, WeatherTable, Write, plain
 
-#: Seconds between two runs that may be chosen; the sandbox also offers the short one.
-INTERVALS_S = (60, 120, 300, 600, 900, 1800, 3600)
-SHORT_INTERVAL_S = 10
-#: How long a stage may take before the canary counts as lost, in seconds.
-PATIENCE_S, SANDBOX_PATIENCE_S = 60.0, 15.0
 #: Runs that are kept.
 KEPT = 200
 _POLL_S, _LONGEST_POLL_S = 0.005, 0.25
 _SLICE_S = 0.25
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The seconds between two runs that may be chosen, and after how many a stage that did not come counts as lost."""
+
+    intervals_s: tuple[int, ...]
+    patience_s: float
+
+
+ON_AWS = Pace((60, 120, 300, 600, 900, 1800, 3600), 60.0)
+IN_SANDBOX = Pace((10, *ON_AWS.intervals_s), 15.0)
 
 
 class Stage(Enum):
@@ -85,12 +92,11 @@ class CanaryStatus:
 class Canary:
     """The one canary of a process; off until somebody starts it. Safe to share between threads."""
 
-    def __init__(self, table: WeatherTable, cache: MomentoCache, feed: TopicFeed, *, sandbox: bool) -> None:
+    def __init__(self, table: WeatherTable, cache: MomentoCache, feed: TopicFeed, pace: Pace) -> None:
         self._table = table
         self._cache = cache
         self._feed = feed
-        self._patience_s = SANDBOX_PATIENCE_S if sandbox else PATIENCE_S
-        self.intervals_s = (SHORT_INTERVAL_S, *INTERVALS_S) if sandbox else INTERVALS_S
+        self.pace = pace
         self._instance = uuid.uuid4().hex[:12]
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -103,7 +109,7 @@ class Canary:
 
     def start(self, interval_s: float) -> None:
         """Runs now and then every `interval_s`. Raises InvalidInput for an interval that is not offered."""
-        if interval_s not in self.intervals_s:
+        if interval_s not in self.pace.intervals_s:
             raise InvalidInput("interval", f"The canary cannot run every {interval_s:g} s.", "Choose another interval.")
         with self._lock:
             self._ended.set()
@@ -130,7 +136,7 @@ class Canary:
         """How it does."""
         with self._lock:
             return CanaryStatus(
-                self._interval_s, self._next_at, self._patience_s, tuple(self._runs), self._flown, self._lost
+                self._interval_s, self._next_at, self.pace.patience_s, tuple(self._runs), self._flown, self._lost
             )
 
     def _run(self, interval_s: float, ended: threading.Event) -> None:
@@ -148,7 +154,7 @@ class Canary:
 
     def _fly(self, ended: threading.Event) -> CanaryRun:
         record = self._record(next(self._numbers))
-        flight = _Flight(self._cache, self._feed, self._patience_s, ended)
+        flight = _Flight(self._cache, self._feed, self.pace.patience_s, ended)
         started_at, problem = time.time(), ""
         wanted = plain(record.item())
         try:
@@ -174,7 +180,7 @@ class Canary:
     def _record(self, number: int) -> WeatherRecord:
         location = f"{RESERVED_PREFIX}{self._instance}-{number}"
         # Absence must prove the delete, so the item lives for longer than both halves of a run may take.
-        ttl_s = int(3 * self._patience_s)
+        ttl_s = int(3 * self.pace.patience_s)
         return WeatherRecord(location, Decimal(number % 100), Decimal(0), Decimal(0), ttl_s)
 
 

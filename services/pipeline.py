@@ -6,7 +6,7 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import alarms, metrics, pipes, propagation, stack_metrics, stack_settings
+from services import alarms, canary, metrics, pipes, propagation, stack_metrics, stack_settings
 from services.alarms import Alarm
 from services.api_calls import CallCount
 from services.aws import Aws
@@ -63,7 +63,8 @@ class Pipeline:
         self.stack_metrics: Shared[tuple[Measured, ...]] = Shared(self._measure, 60.0)
         self.alarms: Shared[tuple[Alarm, ...]] = Shared(lambda: alarms.read(self._aws), 60.0)
         # An endpoint is named for the sandbox only.
-        self.canary = Canary(self.table, self.cache, self.feed, sandbox=bool(access.endpoint_url))
+        pace = canary.IN_SANDBOX if access.endpoint_url else canary.ON_AWS
+        self.canary = Canary(self.table, self.cache, self.feed, pace)
         self.feed.start()
 
     @property

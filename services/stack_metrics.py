@@ -13,7 +13,7 @@ from services.aws import Aws
 from services.metrics import PERIOD_S, Query, Series, read
 from services.pipe_logs import Execution, Outcome
 
-#: How far back the page looks, in seconds.
+#: How far back is looked, in seconds: an hour, as the page says.
 WINDOW_S = 3600
 
 

@@ -19,6 +19,7 @@ EMPTY = {
     "live_topic": "No event has arrived yet.",
     "pipes": "None in the last quarter of an hour.",
     "dead_letters": "The queue is empty.",
+    "checks": "What is checked",
     "sandbox": "No traffic yet.",
 }
 FULL = {
@@ -28,6 +29,7 @@ FULL = {
     "live_topic": "The newest 200 events.",
     "pipes": "Log records",
     "dead_letters": "Select a row to read one.",
+    "checks": "10 findings",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",
 }
 

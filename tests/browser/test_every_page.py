@@ -21,6 +21,7 @@ CONTENT = {
     "live-topic": "[data-testid=stVegaLiteChart] svg",
     "pipes": "[data-testid=stDataFrame]",
     "dead-letters": "[data-testid=stDataFrame]",
+    "checks": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",
 }
 

@@ -74,7 +74,10 @@ def _state(runtime: Runtime) -> None:
 def _calls(pipeline: Pipeline) -> None:
     """What looking costs: the AWS calls of all viewers together."""
     counts = pipeline.api_calls
-    with st.expander(f"AWS calls: {lately(counts):,} a minute"):
+    shown = st.expander(f"AWS calls: {lately(counts):,} a minute", key="api_calls_shown", on_change="rerun")
+    if not shown.open:
+        return
+    with shown:
         st.dataframe(
             pd.DataFrame(
                 {

@@ -19,7 +19,7 @@ EMPTY = {
     "live_topic": "No event has arrived yet.",
     "pipes": "None in the last quarter of an hour.",
     "dead_letters": "The queue is empty.",
-    "checks": "What is checked",
+    "checks": "1. Each pipe exists and runs",
     "sandbox": "No traffic yet.",
 }
 FULL = {

@@ -11,6 +11,7 @@ import streamlit as st
 
 from components import propagation_steps
 from components.boxes import error_box, guarded
+from components.freshness import freshness
 from pages import context
 from services.errors import DashboardError, InvalidInput
 from services.weather import LABELS, TTL_MAX_S, check, key_of
@@ -157,8 +158,10 @@ def _what_happened() -> None:
 @st.fragment(run_every=3)
 def _table() -> None:
     with guarded():
-        page = context.pipeline().records.get().value
+        records = context.pipeline().records
+        page = records.get().value
         _records(page.items, page.more)
+        freshness(records, key="refresh_weather")
 
 
 def _records(items: tuple[dict[str, str], ...], more: bool) -> None:

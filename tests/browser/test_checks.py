@@ -54,3 +54,15 @@ def test_the_open_tab_is_in_the_address(page: Page, dashboard_url: str) -> None:
     page.get_by_role("tab", name="Alarms").click()
 
     expect(page).to_have_url(f"{dashboard_url}/checks?show=Alarms")
+
+
+def test_the_table_of_calls_stays_open_while_their_number_changes(page: Page, dashboard_url: str) -> None:
+    open_page(page, dashboard_url, "checks")
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("AWS calls by operation").click()
+    expect(sidebar.get_by_test_id("stDataFrame")).to_be_visible()
+
+    number = sidebar.get_by_text("AWS calls: ")
+    expect(number).not_to_have_text(number.inner_text())
+
+    expect(sidebar.get_by_test_id("stDataFrame")).to_be_visible()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Callable
 
 import streamlit as st
@@ -15,11 +13,7 @@ from components.freshness import freshness
 from components.lint_table import lint_table
 from components.metric_tables import alarm_table, comparison_table, metric_charts, metric_table
 from pages import access, context
-from provision import names
-from services import stack_metrics
 from services.errors import DashboardError
-from services.lint import lint
-from services.log_tail import FIRST_LOOK_MS
 from services.pipeline import Pipeline
 
 state = st.session_state
@@ -27,23 +21,12 @@ state = st.session_state
 _TABS = ("Settings", "Canary", "Metrics", "Alarms")
 
 
-def _rates(pipeline: Pipeline) -> dict[str, float]:
-    """Executions per second of each flow lately, as the pipes' log tells; nothing while it cannot be read."""
-    try:
-        executions = pipeline.log.get().value.executions
-    except DashboardError:
-        return {}
-    since_ms = (time.time() - context.LATELY_S) * 1000
-    counts = Counter(execution.pipe for execution in executions if execution.started_ms >= since_ms)
-    return {flow: counts[names.pipe(flow)] / context.LATELY_S for flow in names.FLOWS}
-
-
 @st.fragment(run_every=20)
 def _settings() -> None:
     with guarded():
         pipeline = context.pipeline()
-        lint_table(lint(pipeline.settings.get().value, _rates(pipeline)))
-        freshness(pipeline.settings, key="refresh_settings")
+        lint_table(pipeline.findings.get().value)
+        freshness(pipeline.findings, key="refresh_settings")
 
 
 def _start_canary() -> None:
@@ -102,17 +85,17 @@ def _canary() -> None:
 def _metrics() -> None:
     with guarded():
         pipeline, where = context.pipeline(), context.viewer_zone()
-        reading = pipeline.stack_metrics.get()
+        found = pipeline.measurement.get().value
         st.write("CloudWatch has one value a minute, and has it a minute or more late.")
-        freshness(pipeline.stack_metrics, key="refresh_metrics")
+        freshness(pipeline.measurement, key="refresh_metrics")
         st.subheader("CloudWatch beside the pipes' log")
-        with guarded():
-            log = pipeline.log.get()
-            log_since = log.read_at - FIRST_LOOK_MS / 1000
-            comparison_table(stack_metrics.compare(reading.value, log.value.executions, log_since), where)
+        if found.log_error is None:
+            comparison_table(found.compared, where)
+        else:
+            error_box(found.log_error)
         st.subheader("The last hour")
-        metric_charts(reading.value, where)
-        metric_table(reading.value, where)
+        metric_charts(found.measured, where)
+        metric_table(found.measured, where)
 
 
 @st.fragment(run_every=20)

@@ -6,14 +6,16 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import alarms, canary, metrics, pipes, propagation, stack_metrics, stack_settings
+from services import alarms, canary, checks, metrics, pipes, propagation
 from services.alarms import Alarm
 from services.api_calls import CallCount
 from services.aws import Aws
 from services.canary import Canary
+from services.checks import Measurement
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
+from services.lint_finding import Finding
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.metrics import Series
@@ -22,8 +24,6 @@ from services.momento_keys import MomentoAddress
 from services.propagation import Propagation
 from services.reconcile import Reconciler
 from services.shared import Shared
-from services.stack_metrics import Measured
-from services.stack_settings import StackSettings
 from services.topic_feed import TopicFeed
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
@@ -57,10 +57,12 @@ class Pipeline:
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
             lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
         )
-        self.settings: Shared[StackSettings] = Shared(
-            lambda: stack_settings.read(self._aws, lambda: self.pipes.get().value), 45.0
+        self.findings: Shared[tuple[Finding, ...]] = Shared(
+            lambda: checks.findings(self._aws, self.pipes, self.log), 45.0
         )
-        self.stack_metrics: Shared[tuple[Measured, ...]] = Shared(self._measure, 60.0)
+        self.measurement: Shared[Measurement] = Shared(
+            lambda: checks.measurement(self._aws, self.pipes, self.log), 60.0
+        )
         self.alarms: Shared[tuple[Alarm, ...]] = Shared(lambda: alarms.read(self._aws), 60.0)
         # An endpoint is named for the sandbox only.
         pace = canary.IN_SANDBOX if access.endpoint_url else canary.ON_AWS
@@ -86,10 +88,6 @@ class Pipeline:
         """Deletes a record and watches it go. Raises DashboardError when the delete itself fails."""
         version = self.feed.version
         return self._followed(self.table.delete(location), version)
-
-    def _measure(self) -> tuple[Measured, ...]:
-        sources = (pipe.source for pipe in self.pipes.get().value)
-        return stack_metrics.measure(self._aws, next(filter(None, sources), ""))
 
     def _followed(self, write: Write, version: int) -> Propagation:
         self.records.forget()

@@ -12,12 +12,13 @@ import pytest
 from bench.stack import running_sandbox
 from provision import names
 from sandbox.state import SandboxState
-from services import stack_settings
-from services.errors import Unreachable
-from services.lint import lint
+from services import checks, stack_settings
+from services.errors import Throttled, Unreachable
 from services.lint_finding import Severity
+from services.log_tail import LogView
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
+from services.shared import Shared
 from tests.conftest import AwsClients, wait_until
 from tests.sandbox.running_pipeline import running_pipeline
 
@@ -25,8 +26,8 @@ from tests.sandbox.running_pipeline import running_pipeline
 def findings(pipeline: Pipeline) -> set[tuple[str, Severity, str]]:
     """What the lint finds now, read anew."""
     pipeline.pipes.forget()
-    pipeline.settings.forget()
-    return {(found.resource, found.severity, found.what) for found in lint(pipeline.settings.get().value, {})}
+    pipeline.findings.forget()
+    return {(found.resource, found.severity, found.what) for found in pipeline.findings.get().value}
 
 
 AS_PROVISIONED = {
@@ -116,7 +117,7 @@ def test_what_is_damaged_is_found(own_stack: SandboxState, own_aws: AwsClients) 
 
     with running_pipeline(own_stack) as pipeline:
         found = findings(pipeline)
-        limits = {one.flow: one.rate_limit for one in pipeline.settings.get().value.destinations}
+        limits = {one.flow: one.rate_limit for one in stack_settings.read(pipeline._aws, lambda: ()).destinations}
 
     assert found - AS_PROVISIONED == {
         ("Pipe cache-put", Severity.LOSES, "It has no dead-letter queue."),
@@ -171,6 +172,24 @@ def test_pipes_that_cannot_be_read_do_not_hide_the_rest(sandbox_stack: SandboxSt
     assert settings.log_group is not None
 
 
+def test_a_log_that_cannot_be_read_is_told_beside_what_could(sandbox_stack: SandboxState) -> None:
+    error = Throttled("Reading log group weather-stats-demo-logs-us-west-2 failed: ThrottlingException", "Wait.")
+
+    def throttled() -> LogView:
+        raise error
+
+    log = Shared(throttled, 60.0)
+    with running_pipeline(sandbox_stack) as pipeline:
+        found = checks.findings(pipeline._aws, pipeline.pipes, log)
+        measured = checks.measurement(pipeline._aws, pipeline.pipes, log)
+
+    unchecked = [(one.resource, one.why) for one in found if one.severity is Severity.UNCHECKED]
+    assert unchecked == [("Log records", error.what)]
+    assert len(found) == len(AS_PROVISIONED) + 1
+    assert measured.log_error is error
+    assert measured.measured
+
+
 def test_the_calls_that_are_counted_are_those_that_arrive(own_stack: SandboxState) -> None:
     admin = SandboxAdmin(own_stack.admin_url)
     with running_pipeline(own_stack) as pipeline:
@@ -178,7 +197,7 @@ def test_the_calls_that_are_counted_are_those_that_arrive(own_stack: SandboxStat
         pipeline.pipes.get()
         pipeline.records.get()
         pipeline.alarms.get()
-        pipeline.stack_metrics.get()
+        pipeline.measurement.get()
         arrived = sum(admin.aws_calls().values()) - before
 
         counts = {(count.service, count.operation): count.total for count in pipeline.api_calls}

@@ -74,3 +74,52 @@ def draw(rows: pd.DataFrame | pa.Table, drawing: dict[str, Any], key: str, alt_t
 def moments(epochs: Sequence[float], where: tzinfo) -> pd.Series:
     """Epoch seconds as moments of a time zone."""
     return pd.to_datetime(pd.Series(epochs, dtype="float64"), unit="s", utc=True).dt.tz_convert(where)
+
+
+@cache
+def _stages_spec() -> dict[str, Any]:
+    chart = (
+        alt.Chart(alt.Undefined)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("time:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
+            y=alt.Y("ms:Q", title="Milliseconds"),
+            color=alt.Color("stage:N", title=None, sort=None, legend=alt.Legend(orient="bottom", columns=1)),
+            tooltip=[
+                alt.Tooltip("stage:N", title="Stage"),
+                alt.Tooltip("ms:Q", title="Milliseconds", format=",.1f"),
+                alt.Tooltip("time:T", title="Run of", format="%H:%M:%S"),
+            ],
+        )
+    )
+    return spec(chart.properties(height=320))
+
+
+def stages(rows: pd.DataFrame, *, key: str) -> None:
+    """How long each stage of each canary took. Columns: time, stage, ms."""
+    draw(rows, _stages_spec(), key, "Milliseconds of each stage of the canary over time")
+
+
+@cache
+def _minutes_spec(unit: str, resources: int) -> dict[str, Any]:
+    legend = alt.Legend(orient="top", columns=resources, symbolSize=60, labelFontSize=11) if resources > 1 else None
+    chart = (
+        alt.Chart(alt.Undefined)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("time:T", title=None, axis=alt.Axis(format="%H:%M", labelOverlap=True, tickCount=4)),
+            y=alt.Y("value:Q", title=None, axis=alt.Axis(tickCount=4, format="~s")),
+            color=alt.Color("resource:N", title=None, sort=None, legend=legend),
+            tooltip=[
+                alt.Tooltip("resource:N", title="Of"),
+                alt.Tooltip("value:Q", title=unit, format=",.4~g"),
+                alt.Tooltip("time:T", title="Minute of", format="%H:%M"),
+            ],
+        )
+    )
+    return spec(chart.properties(height=170))
+
+
+def minutes(rows: pd.DataFrame, *, unit: str, title: str, key: str) -> None:
+    """A metric's value in each minute, in `unit`. Columns: time, resource, value."""
+    draw(rows, _minutes_spec(unit, rows["resource"].nunique()), key, f"{title} by minute, in {unit}")

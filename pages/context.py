@@ -17,6 +17,7 @@ from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
 from services.topic_feed import TopicFeed
 from services.topic_series import WINDOWS, Rate, View
+from services.weather import RESERVED_PREFIX
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ def readings(source: Pipeline) -> Readings:
     tallies = _tried(lambda: recent_tallies(source), "AWS", errors)
     _tried(source.cache_latency_ms.get, "Momento", errors)
     feed, history = source.feed.status(), source.feed.history()
-    return Readings(pipes, tallies, depth, feed, tuple(errors.values()), history)
+    return Readings(pipes, tallies, depth, feed, tuple(errors.values()), history, source.canary.status())
 
 
 def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) -> T | None:
@@ -74,5 +75,6 @@ def recent_rates(feed: TopicFeed) -> tuple[Rate, ...]:
 
 
 def known_locations() -> list[str]:
-    """The locations of the records that the pages show. Raises DashboardError."""
-    return sorted(item.get("Location", "") for item in pipeline().records.get().value.items)
+    """The locations of the records that the pages show, without the canary's. Raises DashboardError."""
+    locations = (item.get("Location", "") for item in pipeline().records.get().value.items)
+    return sorted(location for location in locations if not location.startswith(RESERVED_PREFIX))

@@ -12,6 +12,7 @@ import streamlit as st
 
 from components import formats
 from components.boxes import guarded
+from components.freshness import freshness
 from pages import context
 from provision import names
 from services.dead_letters import DeadLetter
@@ -78,8 +79,8 @@ def _live() -> None:
     with guarded():
         pipeline = context.pipeline()
         _counts(pipeline)
-        reading = pipeline.dead_letters.get()
-        letters = reading.value
+        letters = pipeline.dead_letters.get().value
+        freshness(pipeline.depth, pipeline.dead_letters, key="refresh_dead_letters")
         if not letters:
             st.success("The queue is empty.", icon=":material/check_circle:")
             return
@@ -92,9 +93,7 @@ def _live() -> None:
             selection_mode="single-row",
             alt="Messages of the dead-letter queue, oldest first",
         )
-        st.caption(
-            f"Looked {formats.ago(time.time() - reading.read_at)}, at most {PEEKED} messages. Select a row to read one."
-        )
+        st.caption(f"At most {PEEKED} messages. Select a row to read one.")
         selected = chosen.selection.rows
         if selected and selected[0] < len(letters):
             _detail(letters[selected[0]])

@@ -31,6 +31,7 @@ pages = [
     st.Page("live_topic.py", title="Live topic", icon=":material/sensors:", url_path="live-topic"),
     st.Page("pipes.py", title="Pipes", icon=":material/valve:"),
     st.Page("dead_letters.py", title="Dead letters", icon=":material/inbox:", url_path="dead-letters"),
+    st.Page("checks.py", title="Checks", icon=":material/fact_check:"),
 ]
 if runtime.target is Target.SANDBOX:
     pages.append(st.Page("sandbox.py", title="Sandbox", icon=":material/science:"))

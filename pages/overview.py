@@ -8,6 +8,7 @@ import streamlit as st
 
 from components import charts, formats, notices
 from components.boxes import guarded
+from components.freshness import freshness
 from components.pipeline_picture import Mood, Node, Picture, picture_html
 from pages import context
 from provision import names
@@ -95,6 +96,7 @@ def _live() -> None:
             find_notices(readings), "All pipes run, nothing failed lately, and the dead-letter queue is empty."
         )
         _numbers(pipeline, readings)
+        freshness(pipeline.pipes, pipeline.log, pipeline.depth, pipeline.records, key="refresh_overview")
         st.subheader("Events per second")
         charts.events_per_second(context.recent_rates(pipeline.feed), context.viewer_zone(), key="overview_rates")
         st.caption(f"What the topic brought in the last {formats.age(context.RATE_WINDOW_S)}.")

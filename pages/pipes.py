@@ -11,6 +11,7 @@ import streamlit as st
 
 from components import formats
 from components.boxes import guarded
+from components.freshness import freshness
 from pages import context
 from provision import names
 from services.pipe_logs import Execution, LogRecord, Outcome, PipeTally
@@ -145,6 +146,7 @@ def _live(wanted: str | None, location: str) -> None:
         pipeline = context.pipeline()
         with guarded():
             _cards(pipeline)
+        freshness(pipeline.pipes, pipeline.log, key="refresh_pipes")
         with guarded():
             _logs(pipeline, wanted, location)
 

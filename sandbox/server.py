@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
+from sandbox.aws.counted_calls import CountedCalls
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
@@ -90,7 +91,8 @@ class Sandbox:
         self.ledger = Ledger(emulator, self.pipes, self.momento, letters)
         self.traffic = TrafficControl()
         gateway = Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes)
-        self._aws = HttpServer(LoopbackOnly(gateway), aws_socket)
+        self.aws_calls = CountedCalls(gateway)
+        self._aws = HttpServer(LoopbackOnly(self.aws_calls), aws_socket)
         self._admin = HttpServer(LoopbackOnly(AdminApi(self).app), bind(options.host, options.admin_port))
         self.state = SandboxState(
             pid=getpid(),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from provision import names
+from services.canary import CanaryStatus
 from services.dead_letters import Depth
 from services.errors import DashboardError
 from services.pipe_logs import PipeTally
@@ -44,6 +45,7 @@ class Readings:
     feed: FeedStatus
     errors: tuple[DashboardError, ...] = ()
     history: HistoryStatus | None = None
+    canary: CanaryStatus | None = None
 
 
 def notices(readings: Readings) -> list[Notice]:
@@ -55,6 +57,7 @@ def notices(readings: Readings) -> list[Notice]:
         *_of_feed(readings.feed),
         *_of_queue(readings.depth),
         *_of_history(readings.history),
+        *_of_canary(readings.canary),
     ]
     return sorted(found, key=lambda notice: notice.severity is not Severity.PROBLEM)
 
@@ -112,3 +115,13 @@ def _of_queue(depth: Depth | None) -> list[Notice]:
         return []
     noun = "message waits" if depth.total == 1 else "messages wait"
     return [Notice(Severity.WARNING, f"{depth.total:,} {noun} in the dead-letter queue")]
+
+
+def _of_canary(canary: CanaryStatus | None) -> list[Notice]:
+    if canary is None or canary.interval_s is None or not canary.runs:
+        return []
+    last = canary.runs[-1]
+    if last.missing is not None:
+        headline = f'The canary is lost: "{last.missing.value}" did not come within {canary.patience_s:g} s'
+        return [Notice(Severity.PROBLEM, headline, last.problem)]
+    return []

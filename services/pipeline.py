@@ -6,14 +6,19 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import metrics, pipes
+from services import alarms, canary, checks, metrics, pipes
 from services.agreement_check import Checker, CheckResult
+from services.alarms import Alarm
+from services.api_calls import CallCount
 from services.aws import Aws
 from services.batch_writes import BatchWrites
+from services.canary import Canary
+from services.checks import Measurement
 from services.config import AwsAccess, TopicConfig
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.journeys import Journey, Journeys
 from services.key_facts import FactsReader
+from services.lint_finding import Finding
 from services.load_test import LoadResult
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
@@ -57,24 +62,40 @@ class Pipeline:
         self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
         self._tail = LogTail(self._aws)
-        self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
-        self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
-        self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
-        self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
+        # Lifetimes in seconds, each longer than the pause between two looks of a page or of the sidebar (see Shared).
+        self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 3.5)
+        self.depth: Shared[Depth] = Shared(self.queue.depth, 3.5)
+        self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 6.0)
+        self.records: Shared[TablePage] = Shared(self.table.page, 3.5)
+        self.log: Shared[LogView] = Shared(self._tail.refresh, 2.5)
+        self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 3.5)
+        self.table_metrics: Shared[tuple[Series, ...]] = Shared(
+            lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
+        )
+        self.findings: Shared[tuple[Finding, ...]] = Shared(
+            lambda: checks.findings(self._aws, self.pipes, self.log), 45.0
+        )
+        self.measurement: Shared[Measurement] = Shared(
+            lambda: checks.measurement(self._aws, self.pipes, self.log), 60.0
+        )
+        self.alarms: Shared[tuple[Alarm, ...]] = Shared(lambda: alarms.read(self._aws), 60.0)
+        # An endpoint is named for the sandbox only.
+        pace = canary.IN_SANDBOX if access.endpoint_url else canary.ON_AWS
+        self.canary = Canary(self.table, self.cache, self.feed, pace)
         self.record_count: Shared[int] = Shared(self.record_pages.count, 60.0)
-        self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
         self.checker = Checker(
             self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
         )
         self.check_job: OneJob[CheckResult] = OneJob()
         self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
         self.load_job: OneJob[LoadResult] = OneJob()
-        self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
-        self.table_metrics: Shared[tuple[Series, ...]] = Shared(
-            lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
-        )
         self.journeys = Journeys(self.cache, self.feed, self.log)
         self.feed.start()
+
+    @property
+    def api_calls(self) -> tuple[CallCount, ...]:
+        """How often each AWS operation was called by this process."""
+        return self._aws.calls.counts()
 
     @property
     def aws_endpoint(self) -> str:
@@ -98,7 +119,8 @@ class Pipeline:
         return self.journeys.follow(write, version)
 
     def close(self) -> None:
-        """Ends what follows writes and the subscription, and closes every connection."""
+        """Ends the canary, what follows writes and the subscription, and closes every connection."""
+        self.canary.close()
         self.journeys.close()
         self.feed.close()
         self.cache.close()

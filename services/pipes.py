@@ -27,6 +27,9 @@ class Pipe:
     retries: int | None = None
     dead_letter_queue: str = ""
     log_level: str = ""
+    record_age_s: int | None = None
+    execution_data: bool = False
+    role: str = ""
 
     @property
     def running(self) -> bool:
@@ -66,4 +69,7 @@ def _pipe(flow: str, answer: dict[str, Any]) -> Pipe:
         retries=stream.get("MaximumRetryAttempts"),
         dead_letter_queue=stream.get("DeadLetterConfig", {}).get("Arn", ""),
         log_level=answer.get("LogConfiguration", {}).get("Level", ""),
+        record_age_s=stream.get("MaximumRecordAgeInSeconds"),
+        execution_data="ALL" in answer.get("LogConfiguration", {}).get("IncludeExecutionData", []),
+        role=answer.get("RoleArn", ""),
     )

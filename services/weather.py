@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: DynamoDB's limit for a partition key; nobody's town needs more than this many characters.
 KEY_MAX_BYTES = 2048
 LOCATION_MAX_CHARACTERS = 128
+#: What the keys of the canary begin with (services/canary.py); nobody may enter such a location.
+RESERVED_PREFIX = "canary/"
 #: Temperatures in °F that the form takes: anything measured on Earth, with room.
 TEMPERATURE_LIMIT_F = Decimal(200)
 #: Lifetime of a cache item in seconds; a day is Momento's limit on demand (facts/momento.md, section 7).
@@ -107,6 +109,10 @@ def check_location(value: Any) -> str:
             "Location",
             "Location has a quotation mark or a backslash in it.",
             "Pipes puts values into its JSON unescaped as they are, so these would break the event.",
+        )
+    if text.startswith(RESERVED_PREFIX):
+        raise InvalidInput(
+            "Location", f"Location begins with {RESERVED_PREFIX}.", "That is reserved for the canary; choose another."
         )
     if not text.isprintable():
         raise InvalidInput("Location", "Location has an invisible character in it.", "Type it again.")

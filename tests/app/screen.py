@@ -19,6 +19,7 @@ PAGES = {
     "live_topic": "Live topic",
     "pipes": "Pipes",
     "dead_letters": "Dead letters",
+    "checks": "Checks",
     "sandbox": "Sandbox",
 }
 

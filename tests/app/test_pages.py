@@ -20,6 +20,7 @@ EMPTY = {
     "live_topic": "No event is known to be missing.",
     "pipes": "None in the last quarter of an hour.",
     "dead_letters": "The queue is empty.",
+    "checks": "1. Each pipe exists and runs",
     "sandbox": "No traffic yet.",
 }
 FULL = {
@@ -29,6 +30,7 @@ FULL = {
     "live_topic": "Take the events away",
     "pipes": "Log records",
     "dead_letters": "Select a row to read one.",
+    "checks": "10 findings",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",
 }
 

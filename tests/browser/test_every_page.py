@@ -21,11 +21,12 @@ CONTENT = {
     "live-topic": "section.board[data-state=live] .events tbody tr",
     "pipes": "[data-testid=stDataFrame]",
     "dead-letters": "[data-testid=stDataFrame]",
+    "checks": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",
 }
 
 #: Width of what is inside of the page, and of the page itself.
-_WIDTHS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
+WIDTHS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
     .map(part => [part.scrollWidth, part.clientWidth])"""
 #: What the theme paints the page with.
 BACKGROUNDS: dict[Literal["light", "dark"], str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(11, 18, 32)"}
@@ -57,7 +58,7 @@ def test_a_page_fits_a_screen_and_a_phone_in_light_and_in_dark(
             page.emulate_media(color_scheme=scheme)
             expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
             expect(page.get_by_role("heading", level=1)).to_have_count(1)
-            for inside, outside in page.evaluate(_WIDTHS):
+            for inside, outside in page.evaluate(WIDTHS):
                 assert inside <= outside, f"{inside - outside} px too wide at {width} px, {scheme}"
     expect_no_failure(page, console_errors)
 

@@ -14,6 +14,7 @@ PAGES = {
     "live-topic": "Live topic",
     "pipes": "Pipes",
     "dead-letters": "Dead letters",
+    "checks": "Checks",
     "sandbox": "Sandbox",
 }
 

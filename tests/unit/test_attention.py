@@ -9,6 +9,7 @@ import pytest
 
 from provision import names
 from services.attention import Notice, Readings, Severity, notices
+from services.canary import CanaryRun, CanaryStatus, Stage
 from services.dead_letters import Depth
 from services.errors import Unreachable
 from services.pipe_logs import PipeTally
@@ -144,3 +145,29 @@ def test_a_history_that_cannot_be_written_is_a_warning() -> None:
     notice = only_notice(replace(QUIET, history=replace(well, problem="The disk is full.")))
 
     assert (notice.severity, notice.detail) == (Severity.WARNING, "The disk is full.")
+
+
+PASSED = CanaryRun(100.0, tuple((stage, 20.0) for stage in Stage))
+LOST = CanaryRun(100.0, ((Stage.WRITTEN, 4.0), (Stage.TOLD, 20.0)), "Reading from the cache failed.")
+
+
+def test_a_canary_that_is_lost_is_a_problem_that_names_the_stage() -> None:
+    notice = only_notice(replace(QUIET, canary=CanaryStatus(60, 200.0, 60.0, (PASSED, LOST), 2, 1)))
+
+    assert notice.severity is Severity.PROBLEM
+    assert notice.headline == 'The canary is lost: "Readable in the cache" did not come within 60 s'
+    assert notice.detail == "Reading from the cache failed."
+
+
+@pytest.mark.parametrize(
+    "canary",
+    [
+        CanaryStatus(None, None, 60.0),
+        CanaryStatus(60, 200.0, 60.0),
+        CanaryStatus(60, 200.0, 60.0, (LOST, PASSED), 2, 1),
+        CanaryStatus(None, None, 60.0, (LOST,), 1, 1),
+    ],
+    ids=["off", "not run yet", "passed again", "off after a loss"],
+)
+def test_a_canary_that_passed_or_is_off_needs_nothing(canary: CanaryStatus) -> None:
+    assert notices(replace(QUIET, canary=canary)) == []

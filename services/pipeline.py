@@ -22,6 +22,9 @@ from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
 #: How many dead letters a page shows.
 PEEKED = 200
+#: Seconds between two looks at the log: a region may allow five FilterLogEvents a second for the whole account.
+LOG_EVERY_S = 1.0
+LOG_EVERY_AWS_S = 5.0
 
 
 class Pipeline:
@@ -36,12 +39,14 @@ class Pipeline:
         self.table = WeatherTable(self._aws)
         self.lookups = Lookups(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
-        self._tail = LogTail(self._aws)
+        self.log_tail = LogTail(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
-        self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
+        self.log: Shared[LogView] = Shared(
+            self.log_tail.refresh, LOG_EVERY_S if access.endpoint_url else LOG_EVERY_AWS_S
+        )
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
         self.feed.start()
 
@@ -73,4 +78,5 @@ class Pipeline:
         """Ends the subscription and closes every connection."""
         self.feed.close()
         self.cache.close()
+        self.log_tail.close()
         self._aws.close()

@@ -246,7 +246,8 @@ class LogTail:
         # CloudWatch takes events of up to two hours ahead, and a record may claim any time; neither may
         # make the next look begin in the future.
         now_ms = int(time.time() * 1000)
-        raw = [RawEvent(event["eventId"], min(event["timestamp"], now_ms), event["message"]) for event in events]
+        # They came newest first: those of one millisecond are brought back into their order.
+        raw = [RawEvent(each["eventId"], min(each["timestamp"], now_ms), each["message"]) for each in reversed(events)]
         self._newest_ms = max([self._newest_ms, *(event.at_ms for event in raw)])
         new = self.store.add(raw)
         arrived = {event["eventId"]: event.get("ingestionTime", 0) for event in events}

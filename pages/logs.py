@@ -9,20 +9,19 @@ import streamlit as st
 
 from components import execution_details, formats, log_tables
 from components.boxes import guarded
-from pages import context
+from pages import context, logs_execution, logs_insights
 from provision import names
-from services.dead_letters import DeadLetter
 from services.log_export import MOST_ROWS, executions_csv, records_jsonl
 from services.log_queries import LEVELS, MESSAGE_TYPES, LogQuery
 from services.log_tail import LogState, LogView
-from services.pipe_logs import Execution, Outcome
+from services.pipe_logs import Outcome
 from services.pipeline import Pipeline
 
 state = st.session_state
 
 #: Rows of a page of a table.
 ROWS = 50
-EXECUTIONS, ERRORS, RECORDS = "Executions", "Errors", "Raw records"
+EXECUTIONS, ERRORS, RECORDS, INSIGHTS = "Executions", "Errors", "Raw records", "Insights"
 _MINUTE_MS = 60_000
 #: Window in words -> ms.
 WINDOWS = {
@@ -272,61 +271,12 @@ def _exports() -> None:
         )
 
 
-def _close() -> None:
-    st.query_params.pop("execution", None)
-
-
-@st.dialog("One execution", width="large", position="right", on_dismiss=_close)
-def _drawer(execution_id: str) -> None:
-    with guarded():
-        pipeline = context.pipeline()
-        store = pipeline.log.get().value.store
-        one = store.execution(execution_id)
-        if one is None:
-            st.write("The log that was read tells of no such execution. It may be older than the window.")
-            st.code(execution_id, language=None)
-            return
-        records = store.records_of(execution_id)
-        execution_details.facts(one, context.viewer_zone())
-        _links(pipeline, one)
-        st.subheader("Timeline")
-        execution_details.timeline(records)
-        execution_details.data(records)
-        st.subheader("Records")
-        execution_details.raw(one, records)
-
-
-def _links(pipeline: Pipeline, one: Execution) -> None:
-    with st.container(horizontal=True):
-        if one.location:
-            st.page_link(
-                "lookup.py", label="The record", icon=":material/search:", query_params={"location": one.location}
-            )
-        if one.sequence_number:
-            letter = None
-            with guarded():
-                letter = _dead_letter_of(one, pipeline.dead_letters.get().value)
-            if letter is not None:
-                st.page_link(
-                    "dead_letters.py",
-                    label="Its dead letter",
-                    icon=":material/inbox:",
-                    query_params={"sequence": letter.first_sequence_number},
-                )
-
-
-def _dead_letter_of(one: Execution, letters: Sequence[DeadLetter]) -> DeadLetter | None:
-    return next(
-        (letter for letter in letters if letter.pipe == one.pipe and letter.tells_of(one.sequence_number)), None
-    )
-
-
 st.title("Logs")
 _filters()
 with st.container(horizontal=True, vertical_alignment="bottom"):
     st.segmented_control(
         "View",
-        list(_VIEWS),
+        [*_VIEWS, INSIGHTS],
         default=EXECUTIONS,
         required=True,
         key="view",
@@ -342,6 +292,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         on_click=_pause_or_go_on,
     )
     _exports()
-st.fragment(_tail, run_every=None if paused else 2)()
+if state.get("view") == INSIGHTS:
+    logs_insights.show(_query(), lambda row: _open(logs_insights.found()[row].execution_id))
+else:
+    st.fragment(_tail, run_every=None if paused else 2)()
 if "execution" in st.query_params:
-    _drawer(st.query_params["execution"])
+    logs_execution.drawer(st.query_params["execution"])

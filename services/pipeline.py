@@ -11,6 +11,7 @@ from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
+from services.log_insights import LogInsights
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.momento import MomentoCache
@@ -40,6 +41,7 @@ class Pipeline:
         self.lookups = Lookups(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
         self.log_tail = LogTail(self._aws)
+        self.log_insights = LogInsights(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)

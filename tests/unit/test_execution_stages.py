@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services import execution_stages
@@ -37,6 +37,7 @@ def test_the_stages_of_a_success_are_told_with_their_times() -> None:
     assert [stage.duration_ms for stage in stages(TRACE)] == [11, 9, 1, 5]
 
 
+@settings(deadline=None)
 @given(st.permutations(TRACE))
 def test_the_order_of_reading_does_not_matter(records: list[LogRecord]) -> None:
     assert stages(records) == stages(TRACE)

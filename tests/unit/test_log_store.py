@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services import log_store
@@ -184,6 +184,7 @@ def test_what_came_is_told_once_however_often_it_comes(store: LogStore) -> None:
     assert store.count_records(LogQuery()) == store.records_kept == 16
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.permutations(FULL), st.lists(st.integers(1, 16), max_size=3))
 def test_the_order_of_arrival_does_not_matter(events: Sequence[RawEvent], cuts: list[int]) -> None:
     store, records = LogStore(), []
@@ -270,6 +271,7 @@ def test_an_answer_is_asked_for_once_and_anew_after_something_came(store: LogSto
     assert len(store.executions(LogQuery(), 10)) == len(first) + 1
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.text(max_size=40), max_size=5), st.text(max_size=20))
 def test_no_line_and_no_filter_whatever_raises(lines: list[str], text: str) -> None:
     store = LogStore()

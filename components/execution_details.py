@@ -25,12 +25,10 @@ SIGNS = {
 DRAWN = 100
 SHOWN_CHARACTERS = 60_000
 
+_FROM = {"field": "from_ms", "type": "quantitative", "title": "Milliseconds since the start"}
 _TIMELINE: dict[str, Any] = {
-    "mark": {"type": "bar", "height": 14, "minBandSize": 3, "cornerRadius": 2},
     "encoding": {
         "y": {"field": "stage", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 180}},
-        "x": {"field": "from_ms", "type": "quantitative", "title": "Milliseconds since the start"},
-        "x2": {"field": "to_ms"},
         "color": {
             "field": "result",
             "type": "nominal",
@@ -45,6 +43,11 @@ _TIMELINE: dict[str, Any] = {
             {"field": "to_ms", "title": "To, ms"},
         ],
     },
+    "layer": [
+        {"mark": {"type": "bar", "height": 12}, "encoding": {"x": _FROM, "x2": {"field": "to_ms"}}},
+        # The end of each, which is all that there is of a stage whose beginning is not in the log.
+        {"mark": {"type": "tick", "thickness": 4, "height": 16}, "encoding": {"x": {**_FROM, "field": "to_ms"}}},
+    ],
 }
 
 

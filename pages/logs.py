@@ -273,12 +273,11 @@ def _exports() -> None:
 
 st.title("Logs")
 _filters()
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    st.segmented_control(
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.radio(
         "View",
         [*_VIEWS, INSIGHTS],
-        default=EXECUTIONS,
-        required=True,
+        horizontal=True,
         key="view",
         bind="query-params",
         label_visibility="collapsed",

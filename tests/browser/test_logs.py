@@ -12,7 +12,7 @@ from provision.names import TABLE
 from sandbox.state import SandboxState
 from services.sandbox_admin import SandboxAdmin
 from tests.app.wire import item
-from tests.browser.viewer import cell, expect_no_failure, main, open_page, pick
+from tests.browser.viewer import cell, expect_no_failure, expect_title, main, open_page, pick
 from tests.conftest import AwsClients
 
 #: How long the log, the page's own refresh and a busy machine may take (ms).
@@ -76,7 +76,9 @@ def test_an_execution_opens_from_its_row_and_from_its_address_and_closes(
     select_row(page, 0)
 
     expect(drawer(page).get_by_text(f"Location: {town}")).to_be_visible(timeout=PATIENCE_MS)
-    expect(drawer(page).get_by_test_id("stVegaLiteChart").locator("svg, canvas").first).to_be_visible()
+    expect(drawer(page).get_by_test_id("stVegaLiteChart").locator("svg, canvas").first).to_be_visible(
+        timeout=PATIENCE_MS
+    )
     expect(drawer(page).get_by_text("at the level TRACE only").first).to_be_visible()
     expect(page).to_have_url(re.compile("execution="))
     page.goto(page.url)
@@ -96,13 +98,14 @@ def test_an_error_leads_to_its_executions_and_one_of_them_to_its_dead_letter(
 
     select_row(page, 0)
     expect(main(page).get_by_text("Only executions with this error:")).to_be_visible(timeout=PATIENCE_MS)
-    expect(main(page).get_by_test_id("stCode").filter(has_text="HTTP 502: ")).to_be_visible()
+    expect(main(page).get_by_test_id("stCode").filter(has_text="HTTP 502: ")).to_be_visible(timeout=PATIENCE_MS)
     expect(cell(page, "✕ failed")).to_have_count(2, timeout=PATIENCE_MS)
 
     select_row(page, 0)
     expect(drawer(page).get_by_text("HTTP 502").first).to_be_visible(timeout=PATIENCE_MS)
-    link = drawer(page).get_by_role("link", name="Its dead letter")
-    expect(link).to_have_attribute("href", re.compile(r"dead-letters\?sequence=\d+"))
+    drawer(page).get_by_role("link", name="Its dead letter").click()
+    expect_title(page, "Dead letters", timeout_s=PATIENCE_MS / 1000)
+    expect(page).to_have_url(re.compile(r"dead-letters\?sequence=\d+"))
     expect_no_failure(page, console_errors)
 
 

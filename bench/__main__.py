@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import feed, propagation, replay, startup, sustained, viewers
+from bench import feed, logs, propagation, replay, startup, sustained, viewers
 from bench.machine import machine_line
 from bench.table import Table
 
@@ -20,6 +20,7 @@ MEASUREMENTS: dict[str, Callable[[Path], Table]] = {
     "sustained": sustained.measure,
     "feed": feed.measure,
     "viewers": viewers.measure,
+    "logs": logs.measure,
 }
 
 

@@ -11,9 +11,12 @@ from dataclasses import replace
 from provision import names
 from services.agreement import same
 from services.errors import DashboardError
+from services.legs import Leg, leg
+from services.log_queries import LogQuery
+from services.log_store import LogStore
 from services.log_tail import LogView
 from services.momento import MomentoCache
-from services.propagation import PATIENCE_S, Propagation, Typical, begun, executions_of, tells_of, typical
+from services.propagation import PATIENCE_S, SKEW_MS, Propagation, Typical, begun, legs_of, tells_of, typical
 from services.shared import Shared
 from services.topic_feed import TopicFeed
 from services.weather import Write, plain
@@ -23,6 +26,8 @@ logger = logging.getLogger(__name__)
 #: Writes that are remembered for comparison, and writes that are followed at once; the oldest gives way.
 REMEMBERED = 50
 FOLLOWED = 8
+#: Executions of one location that are looked through for those of a write.
+MOST_EXECUTIONS = 50
 
 
 def _pause_s(elapsed_s: float) -> float:
@@ -144,7 +149,14 @@ class Journeys:
 
     def _with_log(self, way: Propagation) -> tuple[Propagation, str]:
         try:
-            found = executions_of(way.write, self._log.get().value.executions)
+            found = legs_of(way.write, _legs(way.write, self._log.get().value.store))
         except DashboardError as error:
             return way, str(error)
-        return replace(way, executions=found or way.executions), ""
+        return replace(way, legs=found or way.legs), ""
+
+
+def _legs(write: Write, store: LogStore) -> list[Leg]:
+    """The executions of the write's location since it was sent, the newest first."""
+    query = LogQuery(since_ms=int(write.sent_at * 1000) - SKEW_MS, location=write.location)
+    found = store.executions(query, MOST_EXECUTIONS)
+    return [leg(execution, store.records_of(execution.execution_id)) for execution in found]

@@ -20,6 +20,7 @@ from services.journeys import Journey, Journeys
 from services.key_facts import FactsReader
 from services.lint_finding import Finding
 from services.load_test import LoadResult
+from services.log_insights import LogInsights
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.metrics import Series
@@ -38,6 +39,9 @@ from services.weather_changes import Change, Conflict, WeatherChanges
 PEEKED = 200
 #: How far back AWS's own metrics go, in seconds.
 METRICS_WINDOW_S = 3600.0
+#: Seconds between two looks at the log: a region may allow five FilterLogEvents a second for the whole account.
+LOG_EVERY_S = 2.5
+LOG_EVERY_AWS_S = 5.0
 
 
 class Pipeline:
@@ -61,13 +65,16 @@ class Pipeline:
         self.lookups = Lookups(self.cache, self.table)
         self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
-        self._tail = LogTail(self._aws)
+        self.log_tail = LogTail(self._aws)
+        self.log_insights = LogInsights(self._aws)
         # Lifetimes in seconds, each longer than the pause between two looks of a page or of the sidebar (see Shared).
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 3.5)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 3.5)
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 6.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 3.5)
-        self.log: Shared[LogView] = Shared(self._tail.refresh, 2.5)
+        self.log: Shared[LogView] = Shared(
+            self.log_tail.refresh, LOG_EVERY_S if access.endpoint_url else LOG_EVERY_AWS_S
+        )
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 3.5)
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
             lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
@@ -124,6 +131,7 @@ class Pipeline:
         self.journeys.close()
         self.feed.close()
         self.cache.close()
+        self.log_tail.close()
         self._aws.close()
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from provision import names
-from services.pipe_logs import Execution, Outcome, image_mark
+from services.legs import Leg, image_mark
+from services.pipe_logs import Outcome
 from services.topic_events import TopicEvent
 from services.weather import Write
 
@@ -21,7 +22,7 @@ PATIENCE_S = 180.0
 #: A step that has not come after so many seconds is late: worth saying what to look at.
 LATE_S = 5.0
 #: How far the log's clock may be behind this machine's, in ms, for a record to count as one of this write.
-_SKEW_MS = 2_000
+SKEW_MS = 2_000
 
 #: The flows that a change goes through.
 _FLOWS = {
@@ -73,7 +74,7 @@ class Propagation:
     expected: bool
     topic_ms: float | None = None
     cache_ms: float | None = None
-    executions: tuple[Execution, ...] = ()
+    legs: tuple[Leg, ...] = ()
     waited_s: float = 0.0
     ended: bool = False
     problems: tuple[str, ...] = ()
@@ -88,7 +89,7 @@ class Propagation:
         """Whether it is complete, and the log has told the end of every pipe's execution."""
         return self.complete and all(
             found is not None and found.outcome is Outcome.SUCCEEDED
-            for found in (execution_of(self, flow) for flow in flows(self))
+            for found in (leg_of(self, flow) for flow in flows(self))
         )
 
     @property
@@ -107,9 +108,9 @@ def flows(way: Propagation) -> tuple[str, ...]:
     return _FLOWS.get(way.write.kind, ())
 
 
-def execution_of(way: Propagation, flow: str) -> Execution | None:
+def leg_of(way: Propagation, flow: str) -> Leg | None:
     """The execution of one flow's pipe for this write, if the log has told of it."""
-    return next((found for found in way.executions if found.pipe == names.pipe(flow)), None)
+    return next((found for found in way.legs if found.pipe == names.pipe(flow)), None)
 
 
 def tells_of(event: TopicEvent, write: Write) -> bool:
@@ -120,7 +121,7 @@ def tells_of(event: TopicEvent, write: Write) -> bool:
     return record is None or (event.max_temp == float(record.max_temp) and event.min_temp == float(record.min_temp))
 
 
-def executions_of(write: Write, newest_first: Iterable[Execution]) -> tuple[Execution, ...]:
+def legs_of(write: Write, newest_first: Iterable[Leg]) -> tuple[Leg, ...]:
     """The executions of the write's stream record: one sequence number, and one execution for each pipe.
 
     The log does not name the write; location, event name and the new image's numbers do. Of several such records it
@@ -128,13 +129,13 @@ def executions_of(write: Write, newest_first: Iterable[Execution]) -> tuple[Exec
     """
     sent_ms = write.sent_at * 1000
     mark = image_mark(write.record.item()) if write.record else 0
-    by_record: dict[str, list[Execution]] = {}
-    for execution in newest_first:
-        if execution.started_ms < sent_ms - _SKEW_MS:
+    by_record: dict[str, list[Leg]] = {}
+    for leg in newest_first:
+        if leg.started_ms < sent_ms - SKEW_MS:
             break
-        same_change = execution.location == write.location and execution.event_name == write.kind
-        if same_change and execution.sequence_number and (not mark or execution.image == mark):
-            by_record.setdefault(execution.sequence_number, []).append(execution)
+        same_change = leg.location == write.location and leg.event_name == write.kind
+        if same_change and leg.sequence_number and (not mark or leg.image == mark):
+            by_record.setdefault(leg.sequence_number, []).append(leg)
     if not by_record:
         return ()
     begins = {number: min(one.started_ms for one in found) for number, found in by_record.items()}
@@ -170,7 +171,7 @@ def _absent(way: Propagation) -> StepState:
 
 
 def _stream_step(way: Propagation) -> Step:
-    created_s = next((found.created_s for found in way.executions if found.created_s), 0)
+    created_s = next((found.created_s for found in way.legs if found.created_s), 0)
     if not created_s:
         return Step("stream", "Stream record written", Clock.STREAM, _absent(way))
     # The whole second may have begun before the write was sent.
@@ -179,7 +180,7 @@ def _stream_step(way: Propagation) -> Step:
 
 
 def _pipe_steps(way: Propagation, flow: str) -> tuple[Step, ...]:
-    found = execution_of(way, flow)
+    found = leg_of(way, flow)
     since = way.write.sent_at * 1000
     started = target = ended = None
     last = _absent(way)

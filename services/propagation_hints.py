@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from services.dead_letters import DeadLetter
-from services.pipe_logs import Execution, Outcome
+from services.pipe_logs import Outcome
 from services.pipes import Pipe
-from services.propagation import Propagation, execution_of, flows
+from services.propagation import Propagation, flows, leg_of
 
 
 class Place(Enum):
@@ -43,27 +43,27 @@ def hints(way: Propagation, pipes: Sequence[Pipe], letters: Sequence[DeadLetter]
 
 
 def _of_pipe(way: Propagation, flow: str, pipes: Sequence[Pipe], letters: Sequence[DeadLetter]) -> list[Hint]:
-    execution = execution_of(way, flow)
-    if execution is not None and execution.outcome is Outcome.SUCCEEDED:
+    leg = leg_of(way, flow)
+    if leg is not None and leg.outcome is Outcome.SUCCEEDED:
         return []
     pipe = next((known for known in pipes if known.flow == flow), None)
     found = []
     if pipe is not None and not pipe.running:
         found.append(Hint(f"The pipe {flow} is {pipe.state.lower().replace('_', ' ')}.", Place.PIPES))
-    elif execution is not None:
-        found.append(Hint(_unfinished(flow, execution), Place.PIPES))
+    elif leg is not None:
+        found.append(Hint(_unfinished(flow, leg), Place.PIPES))
     elif pipe is not None:
         found.append(Hint(_unlogged(flow, pipe), Place.PIPES))
-    if any(_is_of(letter, pipe, execution) for letter in letters):
+    if any(_is_of(letter, pipe, leg) for letter in letters):
         found.append(Hint(f"The dead-letter queue has this record of the pipe {flow}.", Place.DEAD_LETTERS))
     return found
 
 
-def _unfinished(flow: str, execution: Execution) -> str:
-    error = f": {execution.error}" if execution.error else "."
-    if execution.outcome is Outcome.FAILED:
-        return f"The pipe {flow} failed after {execution.attempts:,} failed attempts{error}"
-    if execution.outcome is Outcome.HOLDING:
+def _unfinished(flow: str, leg: Leg) -> str:
+    error = f": {leg.error}" if leg.error else "."
+    if leg.outcome is Outcome.FAILED:
+        return f"The pipe {flow} failed after {leg.attempts:,} failed attempts{error}"
+    if leg.outcome is Outcome.HOLDING:
         return f"The pipe {flow} could not deliver and tries again{error}"
     return f"The pipe {flow} has started, and its log does not tell more yet."
 
@@ -77,11 +77,11 @@ def _unlogged(flow: str, pipe: Pipe) -> str:
     return f"The log has nothing of the pipe {flow} for this record yet. Its filter: {filters}."
 
 
-def _is_of(letter: DeadLetter, pipe: Pipe | None, execution: Execution | None) -> bool:
-    """Whether a dead letter points at the execution's record. Sequence numbers are compared as numbers."""
-    if pipe is None or execution is None or letter.pipe != pipe.name:
+def _is_of(letter: DeadLetter, pipe: Pipe | None, leg: Leg | None) -> bool:
+    """Whether a dead letter points at the leg's record. Sequence numbers are compared as numbers."""
+    if pipe is None or leg is None or letter.pipe != pipe.name:
         return False
-    numbers = (letter.first_sequence_number, execution.sequence_number, letter.last_sequence_number)
+    numbers = (letter.first_sequence_number, leg.sequence_number, letter.last_sequence_number)
     if not all(number.isascii() and number.isdigit() for number in numbers):
         return False
     first, own, last = (int(number) for number in numbers)

@@ -19,6 +19,7 @@ EMPTY = {
     # The rest is the board's, which only a browser draws.
     "live_topic": "No event is known to be missing.",
     "pipes": "None in the last quarter of an hour.",
+    "logs": "0 of 0 executions match.",
     "dead_letters": "The queue is empty.",
     "checks": "1. Each pipe exists and runs",
     "sandbox": "No traffic yet.",
@@ -29,6 +30,7 @@ FULL = {
     "lookup": "Choose a record.",
     "live_topic": "Take the events away",
     "pipes": "Log records",
+    "logs": "Select a row to see the execution.",
     "dead_letters": "Select a row to read one.",
     "checks": "10 findings",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",

@@ -20,6 +20,7 @@ CONTENT = {
     "lookup": "[role=tab]",
     "live-topic": "section.board[data-state=live] .events tbody tr",
     "pipes": "[data-testid=stDataFrame]",
+    "logs": "[data-testid=stDataFrame]",
     "dead-letters": "[data-testid=stDataFrame]",
     "checks": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",

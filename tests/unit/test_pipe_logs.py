@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.pipe_logs import Execution, LogRecord, Outcome, PipeTally, extended, newest_first, parse, tally
+from services.pipe_logs import Execution, LogRecord, Outcome, PipeTally, executions, parse, tally
 
 #: Real, but for the stars of its poster (facts/aws-pipes.md, section 1.2).
 REAL_FAILURE = {
@@ -53,15 +52,6 @@ def started(at_ms: int = 0, **more: Any) -> LogRecord:
 
 def failed(kind: str, at_ms: int, message: str = "HTTP 500", **more: Any) -> LogRecord:
     return record(kind, at_ms, error={"message": message, "httpStatusCode": 500}, **more)
-
-
-def executions(records: Iterable[LogRecord]) -> list[Execution]:
-    """The executions that readable records tell of, the one that started last first."""
-    by_id: dict[str, Execution] = {}
-    for each in records:
-        if each.readable:
-            by_id[each.execution_id] = extended(by_id.get(each.execution_id), each)
-    return newest_first(by_id.values())
 
 
 def test_a_real_record_is_read() -> None:
@@ -110,7 +100,7 @@ def test_an_execution_is_told_from_its_records_in_any_order() -> None:
     (execution,) = executions(records)
 
     assert execution == Execution(
-        "e1", "p", 100, 130, Outcome.SUCCEEDED, "Oslo", "INSERT", sequence_number="1", target_ms=105
+        "e1", "p", 100, 130, Outcome.SUCCEEDED, "Oslo", "INSERT", sequence_number="1", batch=1
     )
     assert execution.duration_ms == 30
 

@@ -12,7 +12,8 @@ import pytest
 
 from provision import names
 from services.dead_letters import DeadLetter
-from services.pipe_logs import Execution, Outcome, executions, image_mark, parse
+from services.legs import Leg, image_mark, leg
+from services.pipe_logs import Outcome, executions, parse
 from services.pipes import Pipe
 from services.propagation import (
     Clock,
@@ -20,7 +21,7 @@ from services.propagation import (
     StepState,
     Typical,
     begun,
-    executions_of,
+    legs_of,
     steps,
     typical,
 )
@@ -35,7 +36,7 @@ INSERT = Write("Oslo", "INSERT", OSLO, SENT_AT, 4.0, 1.0)
 PUT, TOPIC, DELETE = names.PIPES
 
 
-def execution(pipe: str, started_ms: int, **more: Any) -> Execution:
+def a_leg(pipe: str, started_ms: int, **more: Any) -> Leg:
     fields = {
         "outcome": Outcome.SUCCEEDED,
         "location": "Oslo",
@@ -45,7 +46,7 @@ def execution(pipe: str, started_ms: int, **more: Any) -> Execution:
         "image": image_mark(OSLO.item()),
         "target_ms": SENT_MS + started_ms + 1,
     } | more
-    return Execution(f"{pipe} {started_ms}", pipe, SENT_MS + started_ms, SENT_MS + started_ms + 5, **fields)
+    return Leg(f"{pipe} {started_ms}", pipe, SENT_MS + started_ms, SENT_MS + started_ms + 5, **fields)
 
 
 def test_a_log_record_tells_what_joins_its_execution_with_a_write() -> None:
@@ -65,7 +66,9 @@ def test_a_log_record_tells_what_joins_its_execution_with_a_write() -> None:
         {"messageType": "TargetStageEntered", "timestamp": SENT_MS + 7},
     )
 
-    (found,) = executions(parse(str(at), SENT_MS, json.dumps(base | line)) for at, line in enumerate(lines))
+    records = [parse(str(at), SENT_MS, json.dumps(base | line)) for at, line in enumerate(lines)]
+    (execution,) = executions(records)
+    found = leg(execution, records)
 
     assert (found.sequence_number, found.created_s, found.image) == ("000042", 1_795_308_030, image_mark(OSLO.item()))
     assert found.target_ms == SENT_MS + 7
@@ -81,25 +84,25 @@ def test_the_mark_of_an_image_depends_on_its_weather_alone() -> None:
 
 
 def test_the_executions_of_a_write_are_those_of_the_first_fitting_record_after_it() -> None:
-    own = (execution(TOPIC, 22), execution(PUT, 20))
+    own = (a_leg(TOPIC, 22), a_leg(PUT, 20))
     log = (
-        execution(PUT, 900, sequence_number="102"),
-        execution(PUT, 30, location="Bergen", sequence_number="101"),
-        execution(PUT, 25, event_name="MODIFY", sequence_number="103"),
-        execution(PUT, 24, image=1, sequence_number="104"),
+        a_leg(PUT, 900, sequence_number="102"),
+        a_leg(PUT, 30, location="Bergen", sequence_number="101"),
+        a_leg(PUT, 25, event_name="MODIFY", sequence_number="103"),
+        a_leg(PUT, 24, image=1, sequence_number="104"),
         *own,
-        execution(PUT, -700, sequence_number="99"),
-        execution(PUT, -90_000, sequence_number="98"),
+        a_leg(PUT, -700, sequence_number="99"),
+        a_leg(PUT, -90_000, sequence_number="98"),
     )
 
-    assert executions_of(INSERT, log) == own
+    assert legs_of(INSERT, log) == own
 
 
 def test_a_log_whose_clock_is_a_little_behind_is_still_joined() -> None:
-    behind = execution(PUT, -700, sequence_number="99")
+    behind = a_leg(PUT, -700, sequence_number="99")
 
-    assert executions_of(INSERT, (behind,)) == (behind,)
-    assert executions_of(INSERT, (execution(PUT, -5_000),)) == ()
+    assert legs_of(INSERT, (behind,)) == (behind,)
+    assert legs_of(INSERT, (a_leg(PUT, -5_000),)) == ()
 
 
 def test_a_write_begins_with_its_acknowledgement_and_waits_for_the_rest() -> None:
@@ -126,9 +129,7 @@ def test_a_write_that_changed_nothing_has_no_step_to_come() -> None:
     assert [step.id for step in steps(way)] == ["acknowledged"]
 
 
-ARRIVED = Propagation(
-    INSERT, True, topic_ms=24.0, cache_ms=26.0, executions=(execution(TOPIC, 22), execution(PUT, 20)), waited_s=0.4
-)
+ARRIVED = Propagation(INSERT, True, topic_ms=24.0, cache_ms=26.0, legs=(a_leg(TOPIC, 22), a_leg(PUT, 20)), waited_s=0.4)
 
 
 def test_a_write_that_arrived_has_each_step_with_its_time_and_clock() -> None:
@@ -150,7 +151,7 @@ def test_a_write_that_arrived_has_each_step_with_its_time_and_clock() -> None:
 
 
 def test_it_is_complete_before_the_log_has_come_and_settled_only_then() -> None:
-    way = replace(ARRIVED, executions=())
+    way = replace(ARRIVED, legs=())
 
     assert (way.complete, way.settled, way.late) == (True, False, False)
     assert replace(way, waited_s=5.0).late
@@ -172,8 +173,8 @@ def test_a_delete_goes_through_its_own_pipe() -> None:
 
 
 def test_a_failed_execution_is_a_failed_step_and_what_never_came_is_missing_in_the_end() -> None:
-    failed = execution(PUT, 20, outcome=Outcome.FAILED)
-    way = replace(ARRIVED, executions=(failed,), cache_ms=None, ended=True)
+    failed = a_leg(PUT, 20, outcome=Outcome.FAILED)
+    way = replace(ARRIVED, legs=(failed,), cache_ms=None, ended=True)
 
     states = {step.words: step.state for step in steps(way)}
 
@@ -195,7 +196,7 @@ RUNNING = tuple(
     Pipe(names.pipe(flow), flow, "RUNNING", log_level="INFO", filters=('{"eventName": ["INSERT"]}',))
     for flow in names.FLOWS
 )
-LATE = replace(ARRIVED, cache_ms=None, executions=(execution(TOPIC, 22),), waited_s=6.0)
+LATE = replace(ARRIVED, cache_ms=None, legs=(a_leg(TOPIC, 22),), waited_s=6.0)
 
 
 def with_put(**changes: Any) -> tuple[Pipe, ...]:
@@ -235,8 +236,8 @@ def test_a_pipe_without_an_execution_is_told_with_what_may_be_the_reason(pipes: 
     ],
 )
 def test_an_execution_that_did_not_succeed_is_told_with_its_error(outcome: Outcome, text: str) -> None:
-    found = execution(PUT, 20, outcome=outcome, error="HTTP 500", attempts=3)
-    way = replace(LATE, executions=(found, execution(TOPIC, 22)))
+    found = a_leg(PUT, 20, outcome=outcome, error="HTTP 500", attempts=3)
+    way = replace(LATE, legs=(found, a_leg(TOPIC, 22)))
 
     assert hints(way, RUNNING, ()) == (Hint(text, Place.PIPES),)
 
@@ -257,7 +258,7 @@ def test_a_dead_letter_is_linked_when_it_points_at_this_record(first: str, last:
     letter = DeadLetter(
         "m1", "{}", datetime(2026, 11, 21, tzinfo=UTC), 1, pipe, first_sequence_number=first, last_sequence_number=last
     )
-    way = replace(LATE, executions=(execution(PUT, 20, outcome=Outcome.FAILED), execution(TOPIC, 22)))
+    way = replace(LATE, legs=(a_leg(PUT, 20, outcome=Outcome.FAILED), a_leg(TOPIC, 22)))
 
     assert (Place.DEAD_LETTERS in [hint.place for hint in hints(way, RUNNING, (letter,))]) is found
 

@@ -28,7 +28,7 @@ _UNAVAILABLE = {
 
 def _filters() -> View | None:
     """The view that the widgets name, and so the page's address. None when it is not one, which is said."""
-    locations, types, window = st.columns([5, 3, 4], gap="medium", vertical_alignment="bottom")
+    locations, types, window = st.columns([4, 3, 5], gap="medium", vertical_alignment="bottom")
     with locations:
         named = st.multiselect(
             "Locations",

@@ -28,7 +28,7 @@ _UNAVAILABLE = {
 
 def _filters() -> View | None:
     """The view that the widgets name, and so the page's address. None when it is not one, which is said."""
-    locations, types, window = st.columns([5, 3, 4], gap="medium", vertical_alignment="bottom")
+    locations, types, window = st.columns([4, 3, 5], gap="medium", vertical_alignment="bottom")
     with locations:
         named = st.multiselect(
             "Locations",
@@ -42,16 +42,17 @@ def _filters() -> View | None:
     with types:
         wanted = st.multiselect("Types", TYPES, key="type", bind="query-params", placeholder="All")
     with window:
-        key = st.segmented_control(
+        keys = [one.key for one in WINDOWS]
+        key = st.radio(
             "Window",
-            [one.key for one in WINDOWS],
-            default=live_view.DEFAULT_WINDOW,
-            required=True,
+            keys,
+            index=keys.index(live_view.DEFAULT_WINDOW),
+            horizontal=True,
             key="window",
             bind="query-params",
         )
     try:
-        return live_view.view(key or live_view.DEFAULT_WINDOW, named, wanted)
+        return live_view.view(key, named, wanted)
     except InvalidInput as error:
         error_box(error)
         return None

@@ -86,9 +86,9 @@ class Board {
     this.full.append(
       charts,
       this.note,
-      element("h3", "", "Newest value of each location"),
+      element("h2", "", "Newest value of each location"),
       framed(this.latest.element, "frame"),
-      element("h3", "", "Events"),
+      element("h2", "", "Events"),
       framed(this.events.element, "frame list"),
       this.listNote,
     );

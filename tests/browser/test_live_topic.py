@@ -102,7 +102,7 @@ def test_the_filters_are_in_the_address_and_a_link_shows_the_same(
     box.fill(town)
     page.get_by_role("option").filter(has_text=town).first.click()
     page.keyboard.press("Escape")
-    page.get_by_role("radio", name="15m").or_(page.get_by_role("button", name="15m")).first.click()
+    page.get_by_text("15m", exact=True).click()
     expect(page).to_have_url(re.compile("window=15m"))
     expect(page).to_have_url(re.compile("location=Town"))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from services.dead_letters import DeadLetter
+from services.legs import Leg
 from services.pipe_logs import Outcome
 from services.pipes import Pipe
 from services.propagation import Propagation, flows, leg_of

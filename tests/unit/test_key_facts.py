@@ -10,7 +10,6 @@ from provision import names
 from services.agreement import Delivery, Letter
 from services.dead_letters import DeadLetter
 from services.key_facts import RUNNING_S, KeyFacts, facts
-from services.log_tail import LogView
 from services.pipe_logs import Execution, LogRecord, Outcome, executions, parse
 from services.topic_events import TopicEvent, parse_event
 
@@ -51,7 +50,8 @@ def letter(pipe: str, sequence: str, batch_size: int = 1) -> DeadLetter:
 
 def known(events: list[TopicEvent], records: list[LogRecord], letters: list[DeadLetter] | None = None) -> KeyFacts:
     """The facts in those."""
-    return facts(NOW, events, LogView(tuple(records), tuple(executions(records))), letters or [])
+    location_of = {change.sequence_number: change.location for record in records for change in record.changes}
+    return facts(NOW, events, executions(records), location_of, letters or [])
 
 
 def test_the_newest_execution_of_the_pipe_that_counts_is_the_delivery() -> None:
@@ -81,7 +81,7 @@ def test_an_execution_without_an_end_is_under_way_only_for_a_while() -> None:
     old_ms = int((NOW - RUNNING_S - 1) * 1000)
     old = Execution("b", PUT, old_ms, old_ms, Outcome.RUNNING, "Old")
 
-    found = facts(NOW, [], LogView((), (young, old)), [])
+    found = facts(NOW, [], (young, old), {}, [])
 
     assert found.of("Young", True).delivery is Delivery.RUNNING
     assert found.of("Old", True).delivery is None
@@ -119,9 +119,3 @@ def test_keys_that_were_deleted_are_those_that_topic_or_log_say_so_of_last() -> 
 
     assert found.removed == {"Gone", "Logged"}
     assert found.locations == {"Back", "Gone", "Logged"}
-
-
-def test_payloads_that_are_no_stream_records_are_passed_over() -> None:
-    odd = [LogRecord("e", 0, "", message_type="ExecutionStarted", payload=text) for text in ("", "{", "[1]", "[]", "7")]
-
-    assert facts(NOW, [], LogView(tuple(odd), ()), [letter(PUT, "7")]).of("Oslo", True).letter is Letter.MAY_BE

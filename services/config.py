@@ -50,6 +50,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AWS_SECRET_ACCESS_KEY", "its secret", secret=True, credential=True),
     Setting("AWS_SESSION_TOKEN", "for temporary credentials only", secret=True, credential=True),
     Setting("AWS_PROFILE", "a profile of ~/.aws, instead of the two keys", credential=True),
+    Setting("STREAM_WATCH", "off: do not read the table's stream, and do without waiting records and the ledger"),
     Setting("OPERATORS", "e-mail addresses, with commas between, that may change things once they signed in"),
 )
 
@@ -77,11 +78,15 @@ class AwsConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses."""
+    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses.
+
+    `watch_stream` says whether the table's stream is read for the health of the pipes.
+    """
 
     target: Target
     aws: AwsConfig | None = None
     operators: frozenset[str] = frozenset()
+    watch_stream: bool = True
 
 
 #: Says for a profile ("" for the default) whether boto3's chain finds credentials, and its region ("" for none).
@@ -92,9 +97,18 @@ def load(environment: Mapping[str, str], chain: CredentialChain) -> Config:
     """The configuration that an environment asks for. Raises NotConfigured with the names of what is missing."""
     settings = {setting.name: environment.get(setting.name, "").strip() for setting in SETTINGS}
     operators = frozenset(name.strip() for name in settings["OPERATORS"].split(",") if name.strip())
+    watch = _watch_stream(settings["STREAM_WATCH"])
     if _target(settings) is Target.SANDBOX:
-        return Config(Target.SANDBOX, operators=operators)
-    return Config(Target.AWS, _aws_config(settings, environment, chain), operators)
+        return Config(Target.SANDBOX, operators=operators, watch_stream=watch)
+    return Config(Target.AWS, _aws_config(settings, environment, chain), operators, watch)
+
+
+def _watch_stream(setting: str) -> bool:
+    if setting.lower() not in ("", "on", "off"):
+        raise NotConfigured(
+            f"STREAM_WATCH is {setting!r}; allowed are on and off.", "Set STREAM_WATCH to one of the two, or remove it."
+        )
+    return setting.lower() != "off"
 
 
 def _target(settings: Mapping[str, str]) -> Target:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,21 +30,31 @@ DEEP_EVERY_MS = 15 * 1000
 #: Records kept, and executions.
 CAPACITY = 2_000
 EXECUTIONS = 100_000
+#: Records whose delays count, and the delay that every log has at least, in seconds.
+DELAYS = 1_000
+LEAST_DELAY_S = 0.5
 
 
 @dataclass(frozen=True)
 class LogView:
-    """What is known of the log: the newest records in the order of reading, and the executions, newest first."""
+    """What is known of the log: the newest records in the order of reading, and the executions, newest first.
+
+    `late_s` is how long before this reading the log is complete: records younger than that may still come.
+    """
 
     records: tuple[LogRecord, ...]
     executions: tuple[Execution, ...]
+    late_s: float = 0.0
 
 
 class LogTail:
-    """Keeps what is new. Safe to share between threads."""
+    """Keeps what is new. Safe to share between threads. `observe` gets each readable record once, as it comes."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, aws: Aws, observe: Callable[[LogRecord], None] = lambda _: None) -> None:
         self._aws = aws
+        self._observe = observe
+        #: How long after the act the newest records could be read, in seconds.
+        self._delays: deque[float] = deque(maxlen=DELAYS)
         self._group = names.log_group(aws.region)
         #: Event id -> CloudWatch's time of the event in ms, for as long as a look may bring it again.
         self._known: OrderedDict[str, int] = OrderedDict()
@@ -61,7 +71,13 @@ class LogTail:
             for event in self._events_from(self._start_ms(now_ms)):
                 self._take(event, now_ms)
             self._forget(now_ms)
-            return LogView(tuple(self._records), tuple(newest_first(self._executions.values())))
+            return LogView(tuple(self._records), tuple(newest_first(self._executions.values())), self._late_s(now_ms))
+
+    def _late_s(self, began_ms: int) -> float:
+        """Since when the log is complete, as a span before now: this look's own time, and 19 of 20 usual delays."""
+        delays = sorted(self._delays)
+        usual = delays[len(delays) * 95 // 100] if delays else 0.0
+        return time.time() - began_ms / 1000 + max(usual, LEAST_DELAY_S)
 
     def _start_ms(self, now_ms: int) -> int:
         overlap_ms = OVERLAP_MS
@@ -80,6 +96,9 @@ class LogTail:
         record = parse(event_id, at_ms, event["message"])
         self._records.append(record)
         if record.readable:
+            self._observe(record)
+            ingested_ms = event.get("ingestionTime", at_ms)
+            self._delays.append(max(0, ingested_ms - record.time_ms) / 1000)
             known = self._executions.get(record.execution_id)
             self._executions[record.execution_id] = extended(known, record)
 

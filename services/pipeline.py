@@ -11,12 +11,15 @@ from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
+from services.health import Doctor, Health
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
+from services.pipe_book import PipeBook
 from services.propagation import Propagation
 from services.shared import Shared
+from services.stream_watch import StreamWatch, WatchStatus
 from services.topic_feed import TopicFeed
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
@@ -27,7 +30,7 @@ PEEKED = 200
 class Pipeline:
     """The stack behind one AWS account and one Momento. Opens connections; `close` ends them."""
 
-    def __init__(self, access: AwsAccess, momento: MomentoAddress) -> None:
+    def __init__(self, access: AwsAccess, momento: MomentoAddress, watch_stream: bool = True) -> None:
         self.access = access
         self.momento_address = momento
         self._aws = Aws(access)
@@ -36,19 +39,44 @@ class Pipeline:
         self.table = WeatherTable(self._aws)
         self.lookups = Lookups(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
-        self._tail = LogTail(self._aws)
+        self.book = PipeBook()
+        self._tail = LogTail(self._aws, self.book.hear)
+        self._watch = StreamWatch(self._aws, self.book.see) if watch_stream else None
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
+        self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status)
+        self.health: Shared[Health] = Shared(self.doctor.examine, 1.0)
+        self.oldest_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 30.0)
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
         self.feed.start()
+        if self._watch is not None:
+            self._watch.start()
 
     @property
     def aws_endpoint(self) -> str:
         """The endpoint that DynamoDB calls go to."""
         return self._aws.endpoint
+
+    def watch_status(self) -> WatchStatus:
+        """How the reading of the table's stream stands."""
+        return WatchStatus(on=False) if self._watch is None else self._watch.status
+
+    def start_pipe(self, flow: str) -> None:
+        """Has the pipe of a flow started. Raises DashboardError."""
+        pipes.start(self._aws, flow)
+        self._pipe_changed()
+
+    def stop_pipe(self, flow: str) -> None:
+        """Has the pipe of a flow stopped. Raises DashboardError."""
+        pipes.stop(self._aws, flow)
+        self._pipe_changed()
+
+    def _pipe_changed(self) -> None:
+        self.pipes.forget()
+        self.health.forget()
 
     def put(self, record: WeatherRecord) -> Propagation:
         """Writes a record and watches it arrive. Raises DashboardError when the write itself fails."""
@@ -71,6 +99,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Ends the subscription and closes every connection."""
+        if self._watch is not None:
+            self._watch.close()
         self.feed.close()
         self.cache.close()
         self._aws.close()

@@ -56,7 +56,7 @@ class Runtime:
         if self.config.aws is not None:
             with self._lock:
                 if self._pipeline is None:
-                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento)
+                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento, self.config.watch_stream)
                 return self._pipeline
         return self._sandbox_pipeline(self.sandbox.ready())
 
@@ -76,7 +76,7 @@ class Runtime:
             if self._pipeline is None or self._instance != info.instance:
                 if self._pipeline is not None:
                     self._pipeline.close()
-                self._pipeline = Pipeline(info.aws, info.momento)
+                self._pipeline = Pipeline(info.aws, info.momento, self.config.watch_stream)
                 self._instance = info.instance
             return self._pipeline
 

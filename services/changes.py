@@ -17,7 +17,7 @@ from services.texts import encodable
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change. `created_s` is in epoch seconds; `key` the whole key as JSON; `shard` is "" when a log tells of it."""
+    """One change. `created_s` is in epoch seconds; `key` the whole key as JSON; `shard` is "" in a log."""
 
     sequence: str
     event_name: str

@@ -12,11 +12,12 @@ from services.config import AwsAccess
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
 from services.health import Doctor, Health
+from services.latency import Sample
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
-from services.pipe_book import PipeBook
+from services.pipe_book import WINDOW_S, PipeBook
 from services.propagation import Propagation
 from services.shared import Shared
 from services.stream_watch import StreamWatch, WatchStatus
@@ -49,6 +50,7 @@ class Pipeline:
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
         self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status)
         self.health: Shared[Health] = Shared(self.doctor.examine, 1.0)
+        self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.0)
         self.oldest_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 30.0)
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
         self.feed.start()

@@ -55,8 +55,8 @@ class Evidence:
 
     `state` is None when the pipe could not be read, and then `reason` says why. `waiting` counts the records that the
     pipe has to handle and whose end the log does not tell, among those created before `horizon`; `holding` the
-    executions whose attempts failed and go on, the first of which failed at `holding_since`. `lag_s` is the median time from creation to delivery of what was
-    delivered in the last LATELY_S seconds.
+    executions whose attempts failed and go on, the first of which failed at `holding_since`. `lag_s` is the median time
+    from creation to delivery of what was delivered in the last LATELY_S seconds.
     """
 
     now: float

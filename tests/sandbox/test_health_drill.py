@@ -104,27 +104,76 @@ def burst(stage: Stage) -> None:
 #: What is drilled. Those of one group are on at the same time, each on pipes of its own.
 GROUPS: dict[str, tuple[Drill, ...]] = {
     "answers": (
-        Drill("The target answers 500", (CACHE_PUT,), Verdict.FAILING, "500", on("momento.http PUT /cache", status=500), clear),
-        Drill("The target answers 429", (TOPIC_PUBLISH,), Verdict.FAILING, "429", on("momento.http POST /topics", status=429), clear),
-        Drill("The target times out", (CACHE_DELETE,), Verdict.FAILING, "Timeout", on("momento.http DELETE /cache", fail="timeout"), clear),
+        Drill(
+            "The target answers 500",
+            (CACHE_PUT,),
+            Verdict.FAILING,
+            "500",
+            on("momento.http PUT /cache", status=500),
+            clear,
+        ),
+        Drill(
+            "The target answers 429",
+            (TOPIC_PUBLISH,),
+            Verdict.FAILING,
+            "429",
+            on("momento.http POST /topics", status=429),
+            clear,
+        ),
+        Drill(
+            "The target times out",
+            (CACHE_DELETE,),
+            Verdict.FAILING,
+            "Timeout",
+            on("momento.http DELETE /cache", fail="timeout"),
+            clear,
+        ),
     ),
     "refused connections": (
-        Drill("The target refuses connections", FLOWS, Verdict.STALLED, "cannot be reached", lambda stage: stage.admin.stop_momento(), lambda stage: stage.admin.start_momento()),
+        Drill(
+            "The target refuses connections",
+            FLOWS,
+            Verdict.STALLED,
+            "cannot be reached",
+            lambda stage: stage.admin.stop_momento(),
+            lambda stage: stage.admin.start_momento(),
+        ),
     ),
     "revoked key": (
-        Drill("The key is revoked", FLOWS, Verdict.FAILING, "401", lambda stage: stage.admin.use_wrong_key(), lambda stage: stage.admin.use_right_key()),
+        Drill(
+            "The key is revoked",
+            FLOWS,
+            Verdict.FAILING,
+            "401",
+            lambda stage: stage.admin.use_wrong_key(),
+            lambda stage: stage.admin.use_right_key(),
+        ),
     ),
     "stopped, and refused dead letters": (
-        Drill("The pipe is stopped", (CACHE_DELETE,), Verdict.STOPPED, "It is stopp", lambda stage: stage.pipeline.stop_pipe(CACHE_DELETE), lambda stage: stage.pipeline.start_pipe(CACHE_DELETE)),
-        Drill("The role loses SendMessage, while the target answers 500", (CACHE_PUT,), Verdict.BROKEN, "dead-letter queue does not accept", refuse_dead_letters, clear),
+        Drill(
+            "The pipe is stopped",
+            (CACHE_DELETE,),
+            Verdict.STOPPED,
+            "It is stopp",
+            lambda stage: stage.pipeline.stop_pipe(CACHE_DELETE),
+            lambda stage: stage.pipeline.start_pipe(CACHE_DELETE),
+        ),
+        Drill(
+            "The role loses SendMessage, while the target answers 500",
+            (CACHE_PUT,),
+            Verdict.BROKEN,
+            "dead-letter queue does not accept",
+            refuse_dead_letters,
+            clear,
+        ),
     ),
     "deleted cache": (
-        Drill("Momento's cache is deleted", (CACHE_PUT, TOPIC_PUBLISH), Verdict.FAILING, "404", delete_cache, create_cache),
+        Drill(
+            "Momento's cache is deleted", (CACHE_PUT, TOPIC_PUBLISH), Verdict.FAILING, "404", delete_cache, create_cache
+        ),
     ),
-    "burst": (
-        Drill("A burst of writes", (CACHE_PUT,), Verdict.LAGGING, "", burst, clear),
-    ),
-}  # fmt: skip
+    "burst": (Drill("A burst of writes", (CACHE_PUT,), Verdict.LAGGING, "", burst, clear),),
+}
 
 
 @pytest.fixture(scope="module")

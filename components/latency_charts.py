@@ -14,6 +14,7 @@ from components.charts import draw, moments, spec
 from services.latency import CLASSES_S, SpanPercentiles
 
 _PERCENTILES = ("p50", "p90", "p99")
+_LEGEND = alt.Legend(orient="bottom", symbolType="stroke", symbolSize=400, symbolStrokeWidth=2)
 
 
 @cache
@@ -24,8 +25,8 @@ def _percentile_spec() -> dict[str, Any]:
         .encode(
             x=alt.X("time:T", title=None, axis=alt.Axis(format="%H:%M:%S", labelOverlap=True)),
             y=alt.Y("ms:Q", title="Milliseconds"),
-            color=alt.Color("percentile:N", title=None, sort=_PERCENTILES, legend=alt.Legend(orient="bottom")),
-            strokeDash=alt.StrokeDash("percentile:N", title=None, sort=_PERCENTILES, legend=None),
+            color=alt.Color("percentile:N", title=None, sort=_PERCENTILES, legend=_LEGEND),
+            strokeDash=alt.StrokeDash("percentile:N", title=None, sort=_PERCENTILES, legend=_LEGEND),
             tooltip=[
                 alt.Tooltip("percentile:N", title="Percentile"),
                 alt.Tooltip("ms:Q", title="Milliseconds", format=",.1f"),

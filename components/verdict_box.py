@@ -22,6 +22,7 @@ LOOKS: dict[Verdict, tuple[str, Colour]] = {
     Verdict.STALLED: ("‖", "red"),
     Verdict.BROKEN: ("!", "red"),
 }
+_BIG = "<style>.st-key-pipeline_verdict h2{font-size:2.6rem;letter-spacing:.02em;padding:0}</style>"
 #: What needs no word about single pipes.
 _CALM = (Verdict.OK, Verdict.IDLE)
 #: The verdict of a pipeline in a sentence, where no pipe is in trouble.
@@ -44,7 +45,9 @@ def pipe_verdict(finding: Finding) -> None:
 
 def pipeline_verdict(verdict: Verdict, findings: Iterable[tuple[str, Finding]]) -> None:
     """The verdict on the whole, in big letters, and the findings of the pipes that are the reason, by flow."""
-    st.header(f":{LOOKS[verdict][1]}[{word(verdict)}]", anchor=False)
+    st.html(_BIG)
+    with st.container(key="pipeline_verdict"):
+        st.header(f":{LOOKS[verdict][1]}[{word(verdict)}]", anchor=False)
     troubled = [(flow, finding) for flow, finding in findings if finding.verdict not in _CALM]
     if not troubled:
         st.text(_CALM_WORDS.get(verdict, ""))

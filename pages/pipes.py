@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from urllib.parse import urlencode
 
+import pandas as pd
 import streamlit as st
 
 from components import formats, latency_charts, pipe_card
@@ -40,7 +41,7 @@ def _card(pipe: PipeHealth, letters: dict[str, LetterAges] | None) -> None:
             _switches(pipe.flow, pipe.pipe.state)
             pipe_card.settings(pipe.pipe)
         query = urlencode({"pipe": names.pipe(pipe.flow)})
-        st.html(f'<a href="logs?{query}" target="_self">Executions of {pipe.flow} in the log</a>')
+        st.html(f'<a href="logs?{query}" target="_self" style="color:inherit">Executions of {pipe.flow} in the log</a>')
 
 
 def _switches(flow: str, current: str) -> None:
@@ -161,14 +162,17 @@ def _stage_name(stage: Stage) -> str:
 
 
 def _stage_numbers(samples: list[Sample]) -> None:
-    with st.container(horizontal=True):
-        for stage in Stage:
-            ordered = times(samples, stage)
-            words = " / ".join(
-                formats.milliseconds(percentile(ordered, percent) * 1000) if ordered else "–"
-                for percent in (50, 90, 99)
-            )
-            st.metric(_stage_name(stage), words, border=True, help="p50 / p90 / p99")
+    rows = []
+    for stage in Stage:
+        ordered = times(samples, stage)
+        found = [formats.milliseconds(percentile(ordered, each) * 1000) if ordered else "–" for each in (50, 90, 99)]
+        rows.append([_stage_name(stage), *found, len(ordered)])
+    st.dataframe(
+        pd.DataFrame(rows, columns=["Stage", "p50", "p90", "p99", "Executions"]),
+        hide_index=True,
+        key="latency_stages",
+        alt="Percentiles of each stage",
+    )
 
 
 @st.fragment(run_every=2)

@@ -15,7 +15,7 @@ from tests.conftest import AwsClients
 
 #: What each page shows once it is complete.
 CONTENT = {
-    "": "[role=img]",
+    "": ".pp a",
     "weather": "[data-testid=stDataFrame]",
     "lookup": "[data-testid=stMetric]",
     "live-topic": "[data-testid=stVegaLiteChart] svg",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from components import formats
@@ -12,6 +12,15 @@ from components.verdict_box import pipe_verdict
 from services.health import PipeHealth
 from services.letters_age import LetterAges, forgets_in_s
 from services.pipes import Pipe
+
+#: Causes of failures that a card names.
+_CAUSES_SHOWN = 4
+#: What "lag" means, and how exact it is.
+_LAG_HELP = (
+    "From the creation of a record to its delivery, of the last five minutes. DynamoDB gives the creation in whole "
+    "seconds: the lag may be up to a second shorter."
+)
+_SPARK_HELP = "Now, and how it went in the last five minutes"
 
 
 def show(health: PipeHealth) -> None:
@@ -24,15 +33,14 @@ def show(health: PipeHealth) -> None:
         st.metric("Lag p50", _seconds(health.p50_s), help=_LAG_HELP)
         st.metric("Lag p99", _seconds(health.p99_s), help=_LAG_HELP)
         st.metric("Waiting", _waiting(health))
-    st.metric("Delivered per second", f"{health.rate:,.1f}", chart_data=list(health.spark), chart_type="area")
+    st.metric(
+        "Delivered per second",
+        f"{health.rate:,.1f}",
+        chart_data=list(health.spark),
+        chart_type="area",
+        help=_SPARK_HELP,
+    )
     _failures(health)
-
-
-#: What "lag" means, and how exact it is.
-_LAG_HELP = (
-    "From the creation of a record to its delivery, of the last five minutes. DynamoDB gives the creation in whole "
-    "seconds: the lag may be up to a second shorter."
-)
 
 
 def _seconds(value: float | None) -> str:
@@ -47,18 +55,14 @@ def _failures(health: PipeHealth) -> None:
     if not health.causes:
         st.text("No failure in the last five minutes")
         return
-    rows = pd.DataFrame(health.causes, columns=["cause", "count"])
-    st.dataframe(
-        rows,
-        hide_index=True,
-        key=f"causes_{health.flow}",
-        column_order=("count", "cause"),
-        column_config={
-            "count": st.column_config.NumberColumn("Failures", width="small"),
-            "cause": st.column_config.TextColumn("Cause, in the last five minutes"),
-        },
-        alt=f"Causes of failures of {health.flow}",
-    )
+    st.text("\n".join(["Failures in the last five minutes:", *_counted(health.causes)]))
+
+
+def _counted(causes: Sequence[tuple[str, int]]) -> list[str]:
+    """A line for each of the most frequent causes, and one for the rest."""
+    lines = [f"{count:,} × {cause}" for cause, count in causes[:_CAUSES_SHOWN]]
+    rest = sum(count for _, count in causes[_CAUSES_SHOWN:])
+    return [*lines, f"{rest:,} × other causes"] if rest else lines
 
 
 def dead_letters(ages: LetterAges | None) -> None:

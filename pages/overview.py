@@ -31,6 +31,8 @@ _MOODS = {
 def _pipe_node(pipe: PipeHealth) -> Node:
     finding, waiting = pipe.finding, pipe.evidence.waiting
     count = _per_second(pipe.rate)
+    if pipe.failed_rate:
+        count += f", {_per_second(pipe.failed_rate)} fail"
     if waiting:
         count += f", {waiting:,} {'waits' if waiting == 1 else 'wait'}"
     mood = _MOODS.get(finding.verdict, Mood.BAD)

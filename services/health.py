@@ -34,8 +34,9 @@ _RATE_S = 10
 class PipeHealth:
     """One pipe. `pipe` is None when it cannot be described. Lags and rates are None when nothing tells them.
 
-    Lags are those of what was delivered in the last SPARK_S seconds, from creation to delivery. `spark` is events
-    per second, oldest first; `causes` why executions failed in that time; `ledgers` by window in seconds.
+    Lags are those of what was delivered in the last SPARK_S seconds, from creation to delivery. `rate` is deliveries
+    per second, `failed_rate` failures; `spark` is deliveries per second, oldest first;
+    `causes` why executions failed in that time; `ledgers` by window in seconds.
     """
 
     flow: str
@@ -45,6 +46,7 @@ class PipeHealth:
     p50_s: float | None
     p99_s: float | None
     rate: float
+    failed_rate: float
     spark: tuple[float, ...]
     causes: tuple[tuple[str, int], ...]
     ledgers: dict[int, Row]
@@ -139,7 +141,7 @@ class Doctor:
         )
         evidence = account.evidence(known)
         lags = times(account.samples(blank.now - SPARK_S), Stage.TOTAL)
-        spark = _spark(account, blank.horizon)
+        rate, failed_rate = _rates(account, blank.horizon)
         return PipeHealth(
             flow=flow,
             pipe=pipe,
@@ -147,8 +149,9 @@ class Doctor:
             finding=verdict(evidence),
             p50_s=percentile(lags, 50) if lags else None,
             p99_s=percentile(lags, 99) if lags else None,
-            rate=_rate(account, blank.horizon),
-            spark=spark,
+            rate=rate,
+            failed_rate=failed_rate,
+            spark=_spark(account, blank.horizon),
             causes=tuple(account.causes(blank.now - SPARK_S)),
             ledgers={window: account.row(blank.now - window, blank.horizon) for window in WINDOWS_S},
         )
@@ -163,11 +166,11 @@ def log_problem(pipe: Pipe) -> str:
     return ""
 
 
-def _rate(account: PipeAccount, horizon: float) -> float:
-    """Executions that ended per second, in the last whole seconds before the horizon."""
+def _rates(account: PipeAccount, horizon: float) -> tuple[float, float]:
+    """Deliveries and failures per second, in the last whole seconds before the horizon."""
     until = int(horizon)
-    done = account.done(until - _RATE_S)
-    return sum(one.succeeded + one.failed for one in done if one.second < until) / _RATE_S
+    done = [one for one in account.done(until - _RATE_S) if one.second < until]
+    return sum(one.succeeded for one in done) / _RATE_S, sum(one.failed for one in done) / _RATE_S
 
 
 def _spark(account: PipeAccount, horizon: float) -> tuple[float, ...]:

@@ -23,8 +23,8 @@ _LAG_HELP = (
 _SPARK_HELP = "Now, and how it went in the last five minutes"
 
 
-def show(health: PipeHealth) -> None:
-    """Verdict, last success, lag, throughput and failures."""
+def show(health: PipeHealth, watched: bool) -> None:
+    """Verdict, last success, lag, throughput and failures; what waits only where the stream is watched."""
     pipe_verdict(health.finding)
     evidence = health.evidence
     success = evidence.last_success_at
@@ -32,7 +32,7 @@ def show(health: PipeHealth) -> None:
     with st.container(horizontal=True):
         st.metric("Lag p50", _seconds(health.p50_s), help=_LAG_HELP)
         st.metric("Lag p99", _seconds(health.p99_s), help=_LAG_HELP)
-        st.metric("Waiting", _waiting(health))
+        st.metric("Waiting", _waiting(health) if watched else "unknown")
     st.metric(
         "Delivered per second",
         f"{health.rate:,.1f}",

@@ -31,10 +31,10 @@ def _letter_ages(pipeline: Pipeline) -> dict[str, LetterAges] | None:
         return None
 
 
-def _card(pipe: PipeHealth, letters: dict[str, LetterAges] | None) -> None:
+def _card(pipe: PipeHealth, watched: bool, letters: dict[str, LetterAges] | None) -> None:
     with st.container(border=True, height="stretch", key=f"card_{pipe.flow}"):
         st.subheader(pipe.flow)
-        pipe_card.show(pipe)
+        pipe_card.show(pipe, watched)
         pipe_card.dead_letters(None if letters is None else letters.get(names.pipe(pipe.flow), LetterAges()))
         if pipe.pipe is not None:
             pipe_card.state(pipe.pipe)
@@ -184,7 +184,7 @@ def _live(wanted: str | None) -> None:
         letters = _letter_ages(pipeline)
         for column, pipe in zip(st.columns(len(shown)), shown, strict=True):
             with column:
-                _card(pipe, letters)
+                _card(pipe, health.watch.on, letters)
         with guarded():
             _ledger(health, wanted)
         with guarded():

@@ -25,6 +25,14 @@ class Stage(Enum):
     TOTAL = "creation to delivery"
 
 
+_FIELD_OF = {
+    Stage.IN_STREAM: "in_stream_s",
+    Stage.BEFORE_TARGET: "before_target_s",
+    Stage.TARGET: "target_s",
+    Stage.TOTAL: "total_s",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One change's way, in seconds; None where the log does not tell. `ended_at` in epoch seconds."""
@@ -37,8 +45,8 @@ class Sample:
 
     def of(self, stage: Stage) -> float | None:
         """The time of one stage in seconds."""
-        times = (self.in_stream_s, self.before_target_s, self.target_s, self.total_s)
-        return times[list(Stage).index(stage)]
+        time: float | None = getattr(self, _FIELD_OF[stage])
+        return time
 
 
 @dataclass(frozen=True, slots=True)

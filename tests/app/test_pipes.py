@@ -123,6 +123,17 @@ def test_each_pipe_shows_its_state_and_its_settings() -> None:
     assert "Filter: none, every record" in shown
 
 
+def test_without_the_watch_of_the_stream_the_page_says_what_it_cannot_tell(
+    own_target: SandboxState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAM_WATCH", "off")
+
+    page = open_page("pipes")
+
+    assert "The table's stream is not watched" in words(page)
+    assert {metric.value for metric in page.metric if metric.label == "Waiting"} == {"unknown"}
+
+
 def test_a_pipe_that_is_gone_is_missing_and_the_others_are_shown(own_aws: AwsClients) -> None:
     pipes = own_aws.client("pipes")
     described = pipes.describe_pipe(Name=pipe(CACHE_DELETE))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components import formats
+from components import charts, formats
 from components.verdict_box import pipe_verdict
 from services.health import PipeHealth
 from services.letters_age import LetterAges, forgets_in_s
@@ -20,7 +20,6 @@ _LAG_HELP = (
     "From the creation of a record to its delivery, of the last five minutes. DynamoDB gives the creation in whole "
     "seconds: the lag may be up to a second shorter."
 )
-_SPARK_HELP = "Now, and how it went in the last five minutes"
 
 
 def show(health: PipeHealth, watched: bool) -> None:
@@ -33,13 +32,8 @@ def show(health: PipeHealth, watched: bool) -> None:
         st.metric("Lag p50", _seconds(health.p50_s), help=_LAG_HELP)
         st.metric("Lag p99", _seconds(health.p99_s), help=_LAG_HELP)
         st.metric("Waiting", _waiting(health) if watched else "unknown")
-    st.metric(
-        "Delivered per second",
-        f"{health.rate:,.1f}",
-        chart_data=list(health.spark),
-        chart_type="area",
-        help=_SPARK_HELP,
-    )
+    st.metric("Delivered per second", f"{health.rate:,.1f}")
+    charts.spark(health.spark, f"{health.flow}: deliveries in the last five minutes", key=f"spark_{health.flow}")
     _failures(health)
 
 

@@ -1,5 +1,4 @@
-"""Changes of the table, as its stream has them and as the log of an execution repeats them; and which of them a pipe
-wants, as far as its filter tells. Pure.
+"""Changes of the table, as its stream has them, and which of them a pipe wants, as far as its filter tells. Pure.
 
 DynamoDB gives the moment of a change in whole seconds: what is measured from it may be up to a second too long.
 """
@@ -17,7 +16,7 @@ from services.texts import encodable
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change. `created_s` is in epoch seconds; `key` the whole key as JSON; `shard` is "" in a log."""
+    """One change. `created_s` is in epoch seconds; `key` is the whole key as JSON."""
 
     sequence: str
     event_name: str
@@ -28,7 +27,7 @@ class Change:
 
 
 def change_of(record: Mapping[str, Any], shard: str = "") -> Change | None:
-    """The change of a stream record, by GetRecords or in a log; None when it is no such record."""
+    """The change of a stream record as GetRecords gives it; None when it is no such record."""
     try:
         image = record["dynamodb"]
         created = image["ApproximateCreationDateTime"]
@@ -42,17 +41,6 @@ def change_of(record: Mapping[str, Any], shard: str = "") -> Change | None:
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-
-
-def changes_of_payload(payload: str) -> tuple[Change, ...]:
-    """The changes in the payload of an ExecutionStarted; none when it is cut off, or not there."""
-    try:
-        content = json.loads(payload)
-    except (ValueError, RecursionError):
-        return ()
-    records = content if isinstance(content, list) else [content]
-    found = (change_of(record) for record in records if isinstance(record, dict))
-    return tuple(change for change in found if change is not None)
 
 
 def in_order(sequence: str) -> tuple[int, str]:

@@ -41,6 +41,13 @@ class DeadLetter:
     stream_arn: str = ""
     problem: str = ""
 
+    def tells_of(self, sequence_number: str) -> bool:
+        """Whether it points at the stream record with this number; a batch's records lie between its two numbers."""
+        try:
+            return int(self.first_sequence_number) <= int(sequence_number) <= int(self.last_sequence_number)
+        except ValueError:
+            return False
+
 
 @dataclass(frozen=True)
 class Depth:

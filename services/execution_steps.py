@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from services.changes import Change, changes_of_payload
-from services.pipe_logs import LogRecord
+from services.pipe_logs import Change, LogRecord
 
 #: An execution takes five minutes at most (facts/aws-pipes.md, section 3); a log may be late by as much.
 OPEN_S = 600.0
@@ -104,7 +103,7 @@ def _note(steps: Steps, record: LogRecord, at: float) -> None:
     if record.error:
         steps.error, steps.status = record.error, record.status
     if kind == "ExecutionStarted":
-        steps.started_at, steps.changes = at, changes_of_payload(record.payload)
+        steps.started_at, steps.changes = at, record.changes
     elif kind == "TargetStageEntered":
         steps.target_at = at
     elif kind == "TargetInvocationFailed":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provision import names
 from services.errors import DashboardError
@@ -26,6 +26,9 @@ WINDOWS_S = (300, 900)
 #: What the sparkline shows, in seconds, and how long each of its points is.
 SPARK_S = 300
 SPARK_POINT_S = 5
+#: The log is taken to be at least this late, in seconds: a record and its execution are not written at once.
+LEAST_LATE_S = 0.5
+_READING_BACK = "It is still being read back, and does not tell yet what became of the records that wait."
 #: Rates are those of this many seconds before the horizon.
 _RATE_S = 10
 
@@ -73,6 +76,15 @@ class Health:
     complete_since: float
 
 
+@dataclass(frozen=True)
+class _LogRead:
+    """How far the log is behind, or why it cannot be read; what is older than `back_to` (epoch s) is still to come."""
+
+    late_s: float = 0.0
+    problem: str = ""
+    back_to: float = 0.0
+
+
 class Doctor:
     """Examines the pipeline. `clock` is in epoch seconds."""
 
@@ -93,20 +105,19 @@ class Doctor:
     def examine(self) -> Health:
         """Every pipe's health now. What cannot be read makes a verdict, never an error."""
         pipes, why_no_pipes = self._described()
-        late_s, why_no_log = self._log_read()
+        log = self._log_read()
         now = self._clock()
-        horizon = now - late_s
         with self._book.reading():
             self._book.prune(time.time())
             found = tuple(
-                self._of(flow, pipes.get(flow), why_no_pipes, Evidence(now, None, "", why_no_log, horizon))
+                self._of(flow, pipes.get(flow), Evidence(now, None, why_no_pipes, log.problem, now - log.late_s), log)
                 for flow in names.FLOWS
             )
         watch = self._watch()
         seen_to = int(watch.read_at or 0)
         written = self._book.written(seen_to - _RATE_S, seen_to) / _RATE_S if watch.read_at else None
         worst_of = worst(pipe.finding for pipe in found)
-        return Health(now, worst_of, found, watch, late_s, written, self._book.complete_since)
+        return Health(now, worst_of, found, watch, log.late_s, written, self._book.complete_since)
 
     def samples(self, seconds: float) -> dict[str, list[Sample]]:
         """By flow, how long the stages took of what ended in the last `seconds`."""
@@ -122,24 +133,26 @@ class Doctor:
         self._book.agree(pipes)
         return {pipe.flow: pipe for pipe in pipes}, ""
 
-    def _log_read(self) -> tuple[float, str]:
-        """How far the log is behind now, in seconds, and why it cannot be read."""
+    def _log_read(self) -> _LogRead:
         try:
-            reading = self._log.get()
+            state = self._log.get().value.state
         except DashboardError as error:
-            return 0.0, str(error)
-        return time.time() - reading.read_at + reading.value.late_s, ""
+            return _LogRead(problem=str(error))
+        late_s = max(LEAST_LATE_S, time.time() - state.horizon_ms / 1000)
+        return _LogRead(late_s, back_to=state.complete_from_ms / 1000 if state.reading_back else 0.0)
 
-    def _of(self, flow: str, pipe: Pipe | None, why_not: str, blank: Evidence) -> PipeHealth:
+    def _of(self, flow: str, pipe: Pipe | None, blank: Evidence, log: _LogRead) -> PipeHealth:
         account = self._book.account(names.pipe(flow))
         known = Evidence(
             now=blank.now,
             state=None if pipe is None else pipe.state,
-            reason=why_not if pipe is None else pipe.reason,
+            reason=blank.reason if pipe is None else pipe.reason,
             log_problem=blank.log_problem or ("" if pipe is None else log_problem(pipe)),
             horizon=blank.horizon,
         )
         evidence = account.evidence(known)
+        if not evidence.log_problem and (evidence.oldest_waiting_at or log.back_to) < log.back_to:
+            evidence = replace(evidence, log_problem=_READING_BACK)
         lags = times(account.samples(blank.now - SPARK_S), Stage.TOTAL)
         rate, failed_rate = _rates(account, blank.horizon)
         return PipeHealth(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from services.execution_steps import ENDS, OpenExecutions, Steps
 from services.fates import Fates, Row
 from services.latency import Sample, Samples, Stage, percentile, times
+from services.log_signatures import signature
 from services.pipe_logs import LogRecord
 from services.verdicts import LATELY_S, Evidence
 
@@ -17,9 +17,6 @@ from services.verdicts import LATELY_S, Evidence
 _LAG_SAMPLES = 2_000
 #: Causes of failures that are told apart in one minute.
 _CAUSES = 50
-#: What differs from one failure to the next of the same cause: ids and long numbers.
-_VARYING = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{4,}")
-_LONGEST_CAUSE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +111,12 @@ class PipeAccount:
 
     def _begin(self, steps: Steps, at: float) -> None:
         for change in steps.changes:
-            before = self._running.get(change.sequence)
+            before = self._running.get(change.sequence_number)
             if before not in (None, steps.execution_id):
                 # A pipe that was stopped leaves an execution without an end, and begins the change again.
                 self._executions.drop(str(before))
-            self._running[change.sequence] = steps.execution_id
-            self.fates.started(change.sequence, at)
+            self._running[change.sequence_number] = steps.execution_id
+            self.fates.started(change.sequence_number, at)
 
     def _note_end(self, steps: Steps) -> None:
         assert steps.ended_at is not None
@@ -131,25 +128,20 @@ class PipeAccount:
             counts[1] += 1
             self._last_failure_at = max(self._last_failure_at or 0.0, steps.ended_at)
             causes = self._causes.setdefault(int(steps.ended_at // 60), Counter())
-            cause = cause_of(steps.error)
+            cause = signature(steps.error, steps.status) or "The log gives no error."
             causes[cause if cause in causes or len(causes) < _CAUSES else "other"] += 1
 
     def _settle(self, steps: Steps) -> None:
         assert steps.ended_at is not None
         for change in steps.changes:
-            self._running.pop(change.sequence, None)
+            self._running.pop(change.sequence_number, None)
             if steps.succeeded:
-                self.fates.delivered(change.sequence, steps.ended_at)
+                self.fates.delivered(change.sequence_number, steps.ended_at)
                 self._samples.add(_sample(steps, change.created_s))
             else:
-                self.fates.failed(change.sequence, steps.ended_at)
+                self.fates.failed(change.sequence_number, steps.ended_at)
         if steps.succeeded and not steps.changes:
             self._samples.add(_sample(steps, None))
-
-
-def cause_of(error: str) -> str:
-    """An error without what differs each time, so that failures of one cause count together."""
-    return _VARYING.sub("…", error)[:_LONGEST_CAUSE] or "The log gives no error."
 
 
 def _sample(steps: Steps, created_s: float | None) -> Sample:

@@ -13,6 +13,7 @@ from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
 from services.errors import DashboardError
 from services.health import Doctor, Health
 from services.latency import Sample
+from services.log_insights import LogInsights
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
 from services.momento import MomentoCache
@@ -26,6 +27,9 @@ from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
 #: How many dead letters a page shows.
 PEEKED = 200
+#: Seconds between two looks at the log: a region may allow five FilterLogEvents a second for the whole account.
+LOG_EVERY_S = 1.0
+LOG_EVERY_AWS_S = 5.0
 
 
 class Pipeline:
@@ -41,13 +45,16 @@ class Pipeline:
         self.lookups = Lookups(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
         self.book = PipeBook()
-        self._tail = LogTail(self._aws, self.book.hear)
+        self.log_tail = LogTail(self._aws, self.book.hear)
         self._watch = StreamWatch(self._aws, self.book.see) if watch_stream else None
+        self.log_insights = LogInsights(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
         self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
-        self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
+        self.log: Shared[LogView] = Shared(
+            self.log_tail.refresh, LOG_EVERY_S if access.endpoint_url else LOG_EVERY_AWS_S
+        )
         self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status)
         self.health: Shared[Health] = Shared(self.doctor.examine, 1.0)
         self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.0)
@@ -105,4 +112,5 @@ class Pipeline:
             self._watch.close()
         self.feed.close()
         self.cache.close()
+        self.log_tail.close()
         self._aws.close()

@@ -65,7 +65,10 @@ def test_a_failed_execution_makes_the_pipe_fail_and_says_what_the_target_answere
     said = shown_until(page, lambda said: said.count("✕ FAILING") == 2, "two pipes that fail")
 
     assert "The newest execution failed" in said
-    assert said.count("1 × Unable to invoke ApiDestination endpoint: The endpoint answered with status 500.") == 2
+    assert (
+        said.count("1 × HTTP 500: Unable to invoke ApiDestination endpoint: The endpoint answered with status <n>.")
+        == 2
+    )
     shown_until(page, lambda said: "The stream forgets the first of them in 23 h 59 min" in said, "the dead letters")
     own_aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Bodø", MaxTemp="71"))
     shown_until(page, lambda said: "FAILING" not in said, "the pipes to be well again")

@@ -6,6 +6,7 @@ Wherever it is shown it is shown as it came: no element is made of it, nothing r
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -122,6 +123,23 @@ def test_hostile_text_is_text_on_every_page(page: Page, dashboard_url: str, cons
     go_to(page, "Pipes")
     expect(cell(page, TOWN).first).to_have_count(1)
     expect_nothing_planted(page)
+
+    go_to(page, "Logs")
+    expect(cell(page, TOWN).first).to_have_count(1)
+    expect_nothing_planted(page)
+    for view in ("Errors", "Raw records"):
+        main(page).get_by_text(view, exact=True).click()
+        expect(page.get_by_text("Select a row to see its execution")).to_be_visible()
+        expect_nothing_planted(page)
+    page.get_by_role("textbox", name="Text").fill("onerror=alert(1)")
+    page.get_by_role("textbox", name="Text").press("Enter")
+    expect(main(page).get_by_text(re.compile("^1 of "))).to_be_visible(timeout=20_000)
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 52})
+    opened = page.get_by_role("dialog")
+    expect(opened.get_by_test_id("stCode").filter(has_text=HOSTILE).first).to_be_visible(timeout=20_000)
+    expect_nothing_planted(page)
+    opened.get_by_role("button", name="Close").click()
+    expect(opened).to_have_count(0)
 
     go_to(page, "Dead letters")
     grid = page.get_by_test_id("stDataFrame").first

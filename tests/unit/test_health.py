@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from provision.names import CACHE_PUT, FLOWS, pipe
+from services.changes import Change
 from services.errors import Throttled, Unreachable
 from services.health import Doctor, Health, log_problem
-from services.log_tail import LogView
+from services.log_tail import LogState, LogView
 from services.pipe_book import PipeBook
 from services.pipe_logs import LogRecord
 from services.pipes import Pipe
@@ -31,9 +32,15 @@ def throttled() -> LogView:
     raise Throttled("Reading log group g failed: too many calls.")
 
 
+def read_log(complete_from: float = NOW - 3600, reading_back: bool = False) -> LogView:
+    """A log that is a second behind."""
+    ms = [int(1000 * moment) for moment in (NOW - 3600, complete_from, time.time() - 1)]
+    return LogView(LogState(ms[0], ms[1], ms[2], 20, 100, reading_back, False), store=None)  # type: ignore[arg-type]
+
+
 def examined(
     pipes: Callable[[], tuple[Pipe, ...]] = lambda: PIPES,
-    log: Callable[[], LogView] = lambda: LogView((), (), 1.0),
+    log: Callable[[], LogView] = lambda: read_log(),
     book: PipeBook | None = None,
     watch: WatchStatus | None = None,
 ) -> Health:
@@ -63,6 +70,18 @@ def test_a_log_that_cannot_be_read_leaves_the_verdict_open() -> None:
     assert health.verdict is Verdict.UNKNOWN
     assert "too many calls" in health.pipes[0].finding.detail
     assert not health.pipes[0].waiting_known
+
+
+def test_a_log_that_is_still_read_back_does_not_make_waiting_records_stuck() -> None:
+    """Nobody looked for an hour: the stream was watched, the log is read now."""
+    book = PipeBook()
+    book.agree(PIPES)
+    book.see([Change("4" * 21, "INSERT", '{"Location": {"S": "Oslo"}}', NOW - 600, 100, "shard-1")])
+
+    assert examined(book=book).verdict is Verdict.STALLED
+    health = examined(book=book, log=lambda: read_log(NOW - 60, reading_back=True))
+    assert health.verdict is Verdict.UNKNOWN
+    assert "still being read back" in health.pipes[0].finding.detail
 
 
 def test_a_pipe_that_is_stopped_is_so_whatever_the_log_says() -> None:

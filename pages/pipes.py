@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -40,8 +39,7 @@ def _card(pipe: PipeHealth, watched: bool, letters: dict[str, LetterAges] | None
             pipe_card.state(pipe.pipe)
             _switches(pipe.flow, pipe.pipe.state)
             pipe_card.settings(pipe.pipe)
-        query = urlencode({"pipe": names.pipe(pipe.flow)})
-        st.html(f'<a href="logs?{query}" target="_self" style="color:inherit">Executions of {pipe.flow} in the log</a>')
+        st.html(f'<a href="logs?pipe={pipe.flow}" target="_self" style="color:inherit">Executions in the log</a>')
 
 
 def _switches(flow: str, current: str) -> None:

@@ -39,7 +39,7 @@ def _card(pipe: PipeHealth, watched: bool, letters: dict[str, LetterAges] | None
             pipe_card.state(pipe.pipe)
             _switches(pipe.flow, pipe.pipe.state)
             pipe_card.settings(pipe.pipe)
-        st.html(f'<a href="logs?pipe={pipe.flow}" target="_self" style="color:inherit">Executions in the log</a>')
+        st.page_link("logs.py", label="Executions in the log", query_params={"pipe": pipe.flow})
 
 
 def _switches(flow: str, current: str) -> None:

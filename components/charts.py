@@ -46,6 +46,20 @@ def _rate_spec() -> dict[str, Any]:
     return spec(chart.properties(height=240))
 
 
+@cache
+def _spark_spec() -> dict[str, Any]:
+    chart = (
+        alt.Chart(alt.Undefined)
+        .mark_area(line=True, opacity=0.3, aria=False)
+        .encode(
+            x=alt.X("point:Q", axis=None),
+            y=alt.Y("rate:Q", axis=None, scale=alt.Scale(domainMin=0)),
+            tooltip=[alt.Tooltip("rate:Q", title="Per second", format=".1f")],
+        )
+    )
+    return spec(chart.properties(height=56))
+
+
 def spec(chart: Any) -> dict[str, Any]:
     """The chart as a dict without the placeholder data that Altair puts in; each draw brings its rows."""
     found: dict[str, Any] = chart.to_dict(validate=False)
@@ -61,6 +75,11 @@ def events_per_second(rates: Sequence[Rate], where: tzinfo, *, key: str) -> None
     frame = pd.DataFrame(rows, columns=["second", "type", "events"])
     frame["second"] = moments([second for second, _, _ in rows], where)
     draw(frame, _rate_spec(), key, "Events per second by type")
+
+
+def spark(rates: Sequence[float], alt_text: str, *, key: str) -> None:
+    """A line without axes: rates per second, oldest first. It stands beside a number that says how high its end is."""
+    draw(pd.DataFrame({"point": range(len(rates)), "rate": rates}), _spark_spec(), key, alt_text)
 
 
 def draw(rows: pd.DataFrame | pa.Table, drawing: dict[str, Any], key: str, alt_text: str) -> None:

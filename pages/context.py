@@ -45,14 +45,14 @@ def viewer_zone() -> tzinfo:
 
 
 def readings(source: Pipeline) -> Readings:
-    """What every viewer's page says about the pipeline's state; a read that fails is an error among the readings."""
+    """What stands beside the pipes' health; a read that fails is an error among the readings."""
     errors: dict[str, DashboardError] = {}
-    pipes = _tried(lambda: source.pipes.get().value, "AWS", errors)
+    _tried(source.pipes.get, "AWS", errors)
+    _tried(source.log.get, "AWS", errors)
     depth = _tried(lambda: source.depth.get().value, "AWS", errors)
-    tallies = _tried(lambda: recent_tallies(source), "AWS", errors)
     _tried(source.cache_latency_ms.get, "Momento", errors)
     feed, history = source.feed.status(), source.feed.history()
-    return Readings(pipes, tallies, depth, feed, tuple(errors.values()), history, source.canary.status())
+    return Readings(depth, feed, tuple(errors.values()), history, source.canary.status())
 
 
 def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) -> T | None:

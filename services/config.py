@@ -54,6 +54,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AWS_PROFILE", "a profile of ~/.aws, instead of the two keys", credential=True),
     Setting("TOPIC_EVENTS", "how many events of the topic are kept in memory: 1,000 to 1,000,000, without it 50,000"),
     Setting("TOPIC_HISTORY", "on, off or a file: events outlive a restart; without it on for sandbox, off for aws"),
+    Setting("STREAM_WATCH", "off: do not read the table's stream, and do without waiting records and the ledger"),
     Setting("OPERATORS", "e-mail addresses, with commas between, that may change things once they signed in"),
 )
 
@@ -89,12 +90,16 @@ class TopicConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses."""
+    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses.
+
+    `watch_stream` says whether the table's stream is read for the health of the pipes.
+    """
 
     target: Target
     aws: AwsConfig | None = None
     operators: frozenset[str] = frozenset()
     topic: TopicConfig = TopicConfig()
+    watch_stream: bool = True
 
 
 #: What TOPIC_EVENTS may be.
@@ -113,9 +118,10 @@ def load(environment: Mapping[str, str], chain: CredentialChain, folder: Path = 
     operators = frozenset(name.strip() for name in settings["OPERATORS"].split(",") if name.strip())
     target = _target(settings)
     topic = TopicConfig(_events(settings["TOPIC_EVENTS"]), _history(settings["TOPIC_HISTORY"], target, folder))
+    watch = _watch_stream(settings["STREAM_WATCH"])
     if target is Target.SANDBOX:
-        return Config(Target.SANDBOX, operators=operators, topic=topic)
-    return Config(Target.AWS, _aws_config(settings, environment, chain), operators, topic)
+        return Config(Target.SANDBOX, operators=operators, topic=topic, watch_stream=watch)
+    return Config(Target.AWS, _aws_config(settings, environment, chain), operators, topic, watch)
 
 
 def _events(wanted: str) -> int:
@@ -143,6 +149,14 @@ def _history(wanted: str, target: Target, folder: Path) -> Path | None:
             "Write a path with a folder or an ending, such as ./history.db, or remove the setting.",
         )
     return path
+
+
+def _watch_stream(setting: str) -> bool:
+    if setting.lower() not in ("", "on", "off"):
+        raise NotConfigured(
+            f"STREAM_WATCH is {setting!r}; allowed are on and off.", "Set STREAM_WATCH to one of the two, or remove it."
+        )
+    return setting.lower() != "off"
 
 
 def _target(settings: Mapping[str, str]) -> Target:

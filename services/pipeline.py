@@ -16,8 +16,10 @@ from services.canary import Canary
 from services.checks import Measurement
 from services.config import AwsAccess, TopicConfig
 from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
+from services.health import Doctor, Health
 from services.journeys import Journey, Journeys
 from services.key_facts import FactsReader
+from services.latency import Sample
 from services.lint_finding import Finding
 from services.load_test import LoadResult
 from services.log_insights import LogInsights
@@ -27,9 +29,11 @@ from services.metrics import Series
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
 from services.one_job import OneJob
+from services.pipe_book import WINDOW_S, PipeBook
 from services.reconcile import Reconciled, Reconciler
 from services.record_pages import RecordPages
 from services.shared import Shared
+from services.stream_watch import StreamWatch, WatchStatus
 from services.topic_feed import TopicFeed
 from services.topic_history import Source, TopicHistory
 from services.weather import TablePage, WeatherTable, Write
@@ -51,7 +55,12 @@ class Pipeline:
     """
 
     def __init__(
-        self, access: AwsAccess, momento: MomentoAddress, topic: TopicConfig | None = None, run: str = ""
+        self,
+        access: AwsAccess,
+        momento: MomentoAddress,
+        topic: TopicConfig | None = None,
+        run: str = "",
+        watch_stream: bool = True,
     ) -> None:
         self.access = access
         self.momento_address = momento
@@ -65,7 +74,9 @@ class Pipeline:
         self.lookups = Lookups(self.cache, self.table)
         self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
-        self.log_tail = LogTail(self._aws)
+        self.book = PipeBook()
+        self.log_tail = LogTail(self._aws, self.book.hear)
+        self._watch = StreamWatch(self._aws, self.book.see) if watch_stream else None
         self.log_insights = LogInsights(self._aws)
         # Lifetimes in seconds, each longer than the pause between two looks of a page or of the sidebar (see Shared).
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 3.5)
@@ -97,7 +108,13 @@ class Pipeline:
         self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
         self.load_job: OneJob[LoadResult] = OneJob()
         self.journeys = Journeys(self.cache, self.feed, self.log)
+        self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status)
+        self.health: Shared[Health] = Shared(self.doctor.examine, 2.5)
+        self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.5)
+        self.oldest_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 30.0)
         self.feed.start()
+        if self._watch is not None:
+            self._watch.start()
 
     @property
     def api_calls(self) -> tuple[CallCount, ...]:
@@ -108,6 +125,24 @@ class Pipeline:
     def aws_endpoint(self) -> str:
         """The endpoint that DynamoDB calls go to."""
         return self._aws.endpoint
+
+    def watch_status(self) -> WatchStatus:
+        """How the reading of the table's stream stands."""
+        return WatchStatus(on=False) if self._watch is None else self._watch.status
+
+    def start_pipe(self, flow: str) -> None:
+        """Has the pipe of a flow started. Raises DashboardError."""
+        pipes.start(self._aws, flow)
+        self._pipe_changed()
+
+    def stop_pipe(self, flow: str) -> None:
+        """Has the pipe of a flow stopped. Raises DashboardError."""
+        pipes.stop(self._aws, flow)
+        self._pipe_changed()
+
+    def _pipe_changed(self) -> None:
+        self.pipes.forget()
+        self.health.forget()
 
     def change(self, change: Change) -> Journey | Conflict:
         """Makes a change if nobody else has made one, and follows it. Raises DashboardError when it cannot be made."""
@@ -126,9 +161,11 @@ class Pipeline:
         return self.journeys.follow(write, version)
 
     def close(self) -> None:
-        """Ends the canary, what follows writes and the subscription, and closes every connection."""
+        """Ends what runs in the background and the subscription, and closes every connection."""
         self.canary.close()
         self.journeys.close()
+        if self._watch is not None:
+            self._watch.close()
         self.feed.close()
         self.cache.close()
         self.log_tail.close()

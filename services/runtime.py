@@ -59,7 +59,8 @@ class Runtime:
         if self.config.aws is not None:
             with self._lock:
                 if self._pipeline is None:
-                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento, self.config.topic)
+                    topic, watch = self.config.topic, self.config.watch_stream
+                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento, topic, watch_stream=watch)
                 return self._pipeline
         return self._sandbox_pipeline(self.sandbox.ready())
 
@@ -79,7 +80,9 @@ class Runtime:
             if self._pipeline is None or self._instance != info.instance:
                 if self._pipeline is not None:
                     self._pipeline.close()
-                self._pipeline = Pipeline(info.aws, info.momento, self.config.topic, info.instance)
+                self._pipeline = Pipeline(
+                    info.aws, info.momento, self.config.topic, info.instance, self.config.watch_stream
+                )
                 self._instance = info.instance
             return self._pipeline
 

@@ -55,8 +55,8 @@ class Evidence:
 
     `state` is None when the pipe could not be read, and then `reason` says why. `waiting` counts the records that the
     pipe has to handle and whose end the log does not tell, among those created before `horizon`; `holding` the
-    executions whose attempts failed and go on. `lag_s` is the median time from creation to delivery of what was
-    delivered in the last LATELY_S seconds.
+    executions whose attempts failed and go on, the first of which failed at `holding_since`. `lag_s` is the median time
+    from creation to delivery of what was delivered in the last LATELY_S seconds.
     """
 
     now: float
@@ -67,6 +67,7 @@ class Evidence:
     waiting: int = 0
     oldest_waiting_at: float | None = None
     holding: int = 0
+    holding_since: float | None = None
     last_success_at: float | None = None
     last_failure_at: float | None = None
     last_error: str = ""
@@ -162,7 +163,8 @@ def _stalled(known: Evidence) -> Finding | None:
 
 def _delivered_since_trouble(known: Evidence) -> bool:
     """Whether deliveries go on beside the executions that hold: other shards' or other lanes'."""
-    return bool(known.completed_lately - known.failed_lately > 0)
+    since, success = known.holding_since, known.last_success_at
+    return since is not None and success is not None and success > since
 
 
 def _failing(known: Evidence) -> Finding | None:

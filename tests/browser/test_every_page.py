@@ -15,7 +15,7 @@ from tests.conftest import AwsClients
 
 #: What each page shows once it is complete.
 CONTENT = {
-    "": "[role=img]",
+    "": ".pp a",
     "weather": "[data-testid=stDataFrame]",
     "lookup": "[role=tab]",
     "live-topic": "section.board[data-state=live] .events tbody tr",

@@ -22,6 +22,7 @@ from services.pipe_logs import Outcome
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.topic_status import FeedState
+from services.verdicts import Verdict
 from services.weather import Write
 from tests.conftest import AwsClients, wait_until
 from tests.sandbox.running_pipeline import (
@@ -32,8 +33,9 @@ from tests.sandbox.running_pipeline import (
     now_ms,
     put_and_follow,
     quiet,
-    readings,
     running_pipeline,
+    tallies,
+    verdicts,
 )
 
 
@@ -116,13 +118,12 @@ def test_a_fault_for_the_next_six_requests_makes_exactly_six_dead_letters(
     assert pipeline.lookups.look_up(location).agreement is Agreement.EQUAL
 
     def told() -> bool:
-        tallies = readings(pipeline, since).tallies or {}
-        failed = {names.FLOW_OF[pipe]: tally.failed for pipe, tally in tallies.items() if tally.failed}
+        failed = {names.FLOW_OF[pipe]: tally.failed for pipe, tally in tallies(pipeline, since).items() if tally.failed}
         return failed == dict(found)
 
     wait_until(told, what="six failed executions")
-    headlines = [notice.headline for notice in noticed(pipeline, since)]
-    assert any(headline.startswith("cache-put failed") for headline in headlines)
+    headlines = [notice.headline for notice in noticed(pipeline)]
+    assert verdicts(pipeline)[names.CACHE_PUT] is Verdict.FAILING
     assert "6 messages wait in the dead-letter queue" in headlines
 
 
@@ -161,20 +162,23 @@ def test_a_wrong_key_fills_the_queue_and_the_notices_and_the_right_one_ends_it(
     assert pipeline.lookups.look_up(location).agreement is Agreement.MISS
 
     def told() -> bool:
-        tallies = readings(pipeline, since).tallies or {}
-        return all(tallies[names.pipe(flow)].failed == 1 for flow in (names.CACHE_PUT, names.TOPIC_PUBLISH))
+        failed = {pipe: tally.failed for pipe, tally in tallies(pipeline, since).items()}
+        return failed == {names.pipe(flow): 1 for flow in (names.CACHE_PUT, names.TOPIC_PUBLISH)}
 
-    wait_until(lambda: len(readings(pipeline, since).tallies or {}) == 2 and told(), what="two failed executions")
-    failures = [notice for notice in noticed(pipeline, since) if "failed once" in notice.headline]
-    assert {notice.severity for notice in failures} == {Severity.PROBLEM}
-    assert all("401" in notice.detail for notice in failures)
+    wait_until(told, what="two failed executions")
+    found = {pipe.flow: pipe.finding for pipe in pipeline.doctor.examine().pipes}
+    for flow in (names.CACHE_PUT, names.TOPIC_PUBLISH):
+        assert found[flow].verdict is Verdict.FAILING
+        assert "401" in found[flow].detail
     errors = [record for record in pipeline.log.get().value.records if record.status == 401]
     assert errors
     assert all(record.level == "ERROR" for record in errors)
 
     admin.use_right_key()
     assert put_and_follow(pipeline, a_record(location, MaxTemp=99)).complete
-    wait_until(lambda: all(notice.severity is Severity.WARNING for notice in noticed(pipeline, since)))
+    for flow in (names.CACHE_PUT, names.TOPIC_PUBLISH):
+        wait_until(lambda flow=flow: verdicts(pipeline)[flow] is Verdict.OK, 30, f"{flow} to be well")
+    assert all(notice.severity is Severity.WARNING for notice in noticed(pipeline))
 
 
 def test_a_stopped_momento_holds_the_pipes_and_nothing_is_lost(pipeline: Pipeline, admin: SandboxAdmin) -> None:
@@ -194,13 +198,13 @@ def test_a_stopped_momento_holds_the_pipes_and_nothing_is_lost(pipeline: Pipelin
     assert "nothing answers" in " ".join(first.problems)
 
     def holding() -> bool:
-        tallies = readings(pipeline, since).tallies or {}
-        return all(tallies[pipe].holding == 1 for pipe in names.PIPES[:2] if pipe in tallies) and len(tallies) >= 2
+        found = tallies(pipeline, since)
+        return all(found[pipe].holding == 1 for pipe in names.PIPES[:2] if pipe in found) and len(found) >= 2
 
     wait_until(holding, what="executions that hold")
     wait_until(lambda: pipeline.feed.status().state is FeedState.RECONNECTING, what="the feed to notice")
-    found = noticed(pipeline, since)
-    assert any("hold records back" in notice.headline for notice in found)
+    found = noticed(pipeline)
+    assert verdicts(pipeline)[names.CACHE_PUT] is Verdict.STALLED
     assert any("subscription is reconnecting" in notice.headline for notice in found)
     assert any("cannot be read" in notice.headline for notice in found)
     held = [execution for execution in pipeline.log.get().value.executions if execution.outcome is Outcome.HOLDING]
@@ -227,7 +231,8 @@ def test_a_stopped_momento_holds_the_pipes_and_nothing_is_lost(pipeline: Pipelin
     for town in towns:
         assert pipeline.lookups.look_up(town).agreement is Agreement.EQUAL
     assert pipeline.lookups.look_up(known).agreement is Agreement.NEITHER
-    wait_until(lambda: noticed(pipeline, since) == [], what="no notice any more")
+    wait_until(lambda: noticed(pipeline) == [], what="no notice any more")
+    wait_until(lambda: set(verdicts(pipeline).values()) == {Verdict.OK}, 30, "the pipes to be well")
 
 
 def test_a_delete_overtakes_a_put_that_is_slow_and_the_lookup_shows_the_orphan(

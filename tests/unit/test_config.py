@@ -223,6 +223,18 @@ def test_a_configuration_shows_no_secret() -> None:
     assert not any(secret in repr(config) for secret in (SECRET, TOKEN, V2))
 
 
+@pytest.mark.parametrize(("setting", "watched"), [("", True), ("on", True), ("off", False), (" OFF ", False)])
+def test_the_stream_is_watched_unless_it_is_switched_off(setting: str, watched: bool) -> None:
+    assert load({"STREAM_WATCH": setting}, no_credentials).watch_stream is watched
+    everything = {**KEYS, **REGION, **MOMENTO, "STREAM_WATCH": setting}
+    assert load(everything, no_credentials).watch_stream is watched
+
+
+def test_a_setting_of_the_watch_that_is_neither_is_refused() -> None:
+    with pytest.raises(NotConfigured, match="STREAM_WATCH is 'no'"):
+        load({"STREAM_WATCH": "no"}, no_credentials)
+
+
 def test_the_example_file_names_every_setting() -> None:
     example = (Path(runtime.__file__).parent.parent / ".env.example").read_text(encoding="utf-8")
 

@@ -36,9 +36,14 @@ WELL = Evidence(
         (replace(WELL, state=None, reason="AWS does not answer."), Verdict.UNKNOWN, "cannot be read"),
         (replace(WELL, log_problem="The log level is OFF."), Verdict.UNKNOWN, "log"),
         (replace(WELL, horizon=NOW - LOG_LATE_S - 60), Verdict.UNKNOWN, "6 min behind"),
-        (replace(WELL, holding=1, completed_lately=0, last_error="refused"), Verdict.STALLED, "cannot be reached"),
+        # What was delivered before the trouble began does not speak against it.
+        (replace(WELL, holding=1, holding_since=NOW - 1, last_error="refused"), Verdict.STALLED, "cannot be reached"),
         # Another shard or lane delivers: what holds is late, not everything.
-        (replace(WELL, holding=1, oldest_waiting_at=NOW - 30), Verdict.LAGGING, "oldest for 29 s"),
+        (
+            replace(WELL, holding=1, holding_since=NOW - 30, oldest_waiting_at=NOW - 30),
+            Verdict.LAGGING,
+            "oldest for 29 s",
+        ),
         (
             replace(WELL, completed_lately=0, waiting=7, oldest_waiting_at=NOW - 60),
             Verdict.STALLED,
@@ -82,6 +87,7 @@ _evidence = st.builds(
     waiting=st.integers(0, 5000),
     oldest_waiting_at=_moments,
     holding=st.integers(0, 3),
+    holding_since=_moments,
     last_success_at=_moments,
     last_failure_at=_moments,
     failed_lately=st.integers(0, 50),

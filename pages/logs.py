@@ -284,14 +284,15 @@ with st.container(horizontal=True, vertical_alignment="center"):
         on_change=_first_page,
     )
     paused = bool(state.get("logs_until_ms"))
-    st.button(
-        "Go on" if paused else "Pause",
-        icon=":material/play_arrow:" if paused else ":material/pause:",
-        key="logs_pause",
-        on_click=_pause_or_go_on,
-    )
-    _exports()
-if state.get("view") == INSIGHTS:
+    if state.view != INSIGHTS:
+        st.button(
+            "Go on" if paused else "Pause",
+            icon=":material/play_arrow:" if paused else ":material/pause:",
+            key="logs_pause",
+            on_click=_pause_or_go_on,
+        )
+        _exports()
+if state.view == INSIGHTS:
     logs_insights.show(_query(), lambda row: _open(logs_insights.found()[row].execution_id))
 else:
     st.fragment(_tail, run_every=None if paused else 2)()

@@ -137,8 +137,9 @@ def _how_far(log: LogState, query: LogQuery) -> None:
     """What is known of the window, and what is not known yet."""
     where = context.viewer_zone()
     since_ms = max(query.since_ms, log.complete_from_ms)
+    known = f"{formats.moment(since_ms / 1000, where)} to {formats.clock(log.horizon_ms / 1000, where)}"
     words = [
-        f"Complete from {formats.moment(since_ms / 1000, where)} to {formats.clock(log.horizon_ms / 1000, where)}",
+        f"Complete from {known}" if log.horizon_ms > since_ms else "Not read up to now yet",
         f"{log.records:,} records kept",
     ]
     if log.lateness_ms is not None:

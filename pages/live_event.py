@@ -113,4 +113,4 @@ def _record(selection: Selection) -> None:
         st.json(selection.record.item)
     with st.container(horizontal=True):
         st.button("Read again", on_click=select, args=(selection.event_id,), key="topic_selection_again")
-        st.page_link("pipes.py", label="Its executions", query_params={"record": event.location})
+        st.page_link("logs.py", label="Its executions", query_params={"record": event.location})

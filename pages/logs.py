@@ -33,7 +33,8 @@ WINDOWS = {
 }
 #: Queries begin at a whole multiple of this, so that viewers who look at once share an answer.
 _STEP_MS = 10_000
-_FILTERS = ("pipe", "outcome", "level", "type", "location", "text")
+#: Keys of widgets that are bound to the address are the session's: no other page may have a widget of the same key.
+_FILTERS = ("pipe", "outcome", "level", "message", "record", "text")
 state.setdefault("logs_table", 0)
 
 
@@ -41,7 +42,7 @@ def _filters() -> None:
     """The widgets; each is a parameter of the page's address under its key."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "Window", list(WINDOWS), index=1, key="window", bind="query-params", on_change=_first_page, width=110
+            "Window", list(WINDOWS), index=1, key="span", bind="query-params", on_change=_first_page, width=110
         )
         st.selectbox(
             "Pipe",
@@ -56,8 +57,8 @@ def _filters() -> None:
         )
         _choice("Outcome", "outcome", [outcome.value for outcome in Outcome], 150)
         _choice("Level", "level", LEVELS, 120)
-        _choice("Message type", "type", MESSAGE_TYPES, 250)
-        st.text_input("Location", key="location", bind="query-params", on_change=_first_page, width=170)
+        _choice("Message type", "message", MESSAGE_TYPES, 250)
+        st.text_input("Location", key="record", bind="query-params", on_change=_first_page, width=170)
         st.text_input(
             "Text",
             key="text",
@@ -95,7 +96,7 @@ def _first_page() -> None:
 
 def _clear() -> None:
     for key in _FILTERS:
-        state[key] = "" if key in ("location", "text") else None
+        state[key] = "" if key in ("record", "text") else None
     _any_error()
 
 
@@ -110,7 +111,7 @@ def _pause_or_go_on() -> None:
 
 def _query() -> LogQuery:
     """What the widgets and the address ask for."""
-    window_ms = WINDOWS[state.get("window") or "1 h"]
+    window_ms = WINDOWS[state.get("span") or "1 h"]
     until_ms: int | None = state.get("logs_until_ms")
     end_ms = until_ms or int(time.time() * 1000)
     pipe = state.get("pipe") or ""
@@ -120,8 +121,8 @@ def _query() -> LogQuery:
         pipe=names.pipe(pipe) if pipe in names.FLOWS else pipe,
         outcome=Outcome(state.outcome) if state.get("outcome") else None,
         level=state.get("level") or "",
-        message_type=state.get("type") or "",
-        location=(state.get("location") or "").strip(),
+        message_type=state.get("message") or "",
+        location=(state.get("record") or "").strip(),
         text=(state.get("text") or "").strip(),
         signature=st.query_params.get("error", ""),
     )
@@ -129,7 +130,7 @@ def _query() -> LogQuery:
 
 def _read(pipeline: Pipeline) -> LogView:
     """The log, with the chosen window kept. Raises DashboardError."""
-    pipeline.log_tail.ask_for(WINDOWS[state.get("window") or "1 h"])
+    pipeline.log_tail.ask_for(WINDOWS[state.get("span") or "1 h"])
     return pipeline.log.get().value
 
 
@@ -137,8 +138,9 @@ def _how_far(log: LogState, query: LogQuery) -> None:
     """What is known of the window, and what is not known yet."""
     where = context.viewer_zone()
     since_ms = max(query.since_ms, log.complete_from_ms)
+    known = f"{formats.moment(since_ms / 1000, where)} to {formats.clock(log.horizon_ms / 1000, where)}"
     words = [
-        f"Complete from {formats.moment(since_ms / 1000, where)} to {formats.clock(log.horizon_ms / 1000, where)}",
+        f"Complete from {known}" if log.horizon_ms > since_ms else "Not read up to now yet",
         f"{log.records:,} records kept",
     ]
     if log.lateness_ms is not None:
@@ -284,14 +286,15 @@ with st.container(horizontal=True, vertical_alignment="center"):
         on_change=_first_page,
     )
     paused = bool(state.get("logs_until_ms"))
-    st.button(
-        "Go on" if paused else "Pause",
-        icon=":material/play_arrow:" if paused else ":material/pause:",
-        key="logs_pause",
-        on_click=_pause_or_go_on,
-    )
-    _exports()
-if state.get("view") == INSIGHTS:
+    if state.view != INSIGHTS:
+        st.button(
+            "Go on" if paused else "Pause",
+            icon=":material/play_arrow:" if paused else ":material/pause:",
+            key="logs_pause",
+            on_click=_pause_or_go_on,
+        )
+        _exports()
+if state.view == INSIGHTS:
     logs_insights.show(_query(), lambda row: _open(logs_insights.found()[row].execution_id))
 else:
     st.fragment(_tail, run_every=None if paused else 2)()

@@ -38,7 +38,7 @@ def executions_of(location: str, count: int, **parameters: str) -> AppTest:
     """The page with the executions for a location, once there are so many."""
 
     def there() -> AppTest | None:
-        page = logs_page(location=location, **parameters)
+        page = logs_page(record=location, **parameters)
         return page if words(page).find(f"\n{count:,} of ") >= 0 else None
 
     found: AppTest = wait_until(there, what=f"{count} executions for {location}")
@@ -97,13 +97,13 @@ def test_errors_that_are_alike_are_counted_and_lead_to_their_executions(
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(location))
     executions_of(location, 2, outcome="failed")
 
-    page = logs_page(view="Errors", location=location)
+    page = logs_page(view="Errors", record=location)
     rows = table(page, "Errors")
     assert list(rows["Executions"]) == ["2"]
     assert rows.iloc[0]["Error"].startswith("HTTP 503: ")
     assert rows.iloc[0]["Pipes"] == f"{CACHE_PUT}, {TOPIC_PUBLISH}"
 
-    page = logs_page(error=rows.iloc[0]["Error"], location=location)
+    page = logs_page(error=rows.iloc[0]["Error"], record=location)
     assert "Only executions with this error:" in words(page)
     assert set(table(page, "Executions")["Outcome"]) == {"✕ failed"}
     page.button(key="logs_any_error").click()
@@ -185,7 +185,7 @@ def test_lines_that_are_no_record_or_were_cut_are_shown_as_such(aws: AwsClients,
 
 def test_a_pause_stops_the_tail_and_going_on_brings_what_came(aws: AwsClients, sandbox_target: SandboxState) -> None:
     location = town()
-    page = logs_page(location=location)
+    page = logs_page(record=location)
     page.button(key="logs_pause").click()
     ran(page)
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(location))
@@ -203,7 +203,7 @@ def test_insights_shows_the_query_and_its_cost_and_then_what_it_found(
     location = town()
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(location))
     executions_of(location, 2)
-    page = logs_page(view="Insights", location=location)
+    page = logs_page(view="Insights", record=location)
     shown = words(page)
     assert f"filter @message like /{location}/" in shown
     assert "The bytes are an estimate" in shown

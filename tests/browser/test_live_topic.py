@@ -72,7 +72,7 @@ def test_a_saved_record_appears_by_push_and_its_event_tells_all_of_it(
     expect(selected.get_by_test_id("stJson")).to_contain_text("61.5")
     expect(row(live, town)).to_have_class("selected")
     selected.get_by_role("link", name="Its executions").click()
-    expect(page).to_have_url(re.compile(r"/pipes\?record=Town"))
+    expect(page).to_have_url(re.compile(r"/logs\?record=Town"))
     expect(cell(page, town).first).to_be_attached()
     expect(page.get_by_role("textbox", name="Location")).to_have_value(town)
     expect_no_failure(page, console_errors)

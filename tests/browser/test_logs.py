@@ -70,7 +70,7 @@ def test_filters_are_in_the_address_and_an_address_brings_them_back(
 def test_an_execution_opens_from_its_row_and_from_its_address_and_closes(
     page: Page, dashboard_url: str, town: str, console_errors: list[str]
 ) -> None:
-    page.goto(f"{dashboard_url}/logs?location={town}&pipe=cache-put&outcome=succeeded")
+    page.goto(f"{dashboard_url}/logs?record={town}&pipe=cache-put&outcome=succeeded")
     expect(main(page).get_by_text(re.compile("^1 of "))).to_be_visible(timeout=PATIENCE_MS)
 
     select_row(page, 0)
@@ -93,7 +93,7 @@ def test_an_execution_opens_from_its_row_and_from_its_address_and_closes(
 def test_an_error_leads_to_its_executions_and_one_of_them_to_its_dead_letter(
     page: Page, dashboard_url: str, failed_town: str, console_errors: list[str]
 ) -> None:
-    page.goto(f"{dashboard_url}/logs?view=Errors&location={failed_town}")
+    page.goto(f"{dashboard_url}/logs?view=Errors&record={failed_town}")
     expect(cell(page, "cache-put, topic-publish")).to_have_count(1, timeout=PATIENCE_MS)
 
     select_row(page, 0)
@@ -113,7 +113,7 @@ def test_new_executions_appear_by_themselves_until_the_tail_is_paused(
     page: Page, dashboard_url: str, aws: AwsClients, console_errors: list[str]
 ) -> None:
     name = f"Town {uuid.uuid4().hex[:8]}"
-    page.goto(f"{dashboard_url}/logs?location={name}")
+    page.goto(f"{dashboard_url}/logs?record={name}")
     expect(main(page).get_by_text(re.compile("^0 of "))).to_be_visible(timeout=PATIENCE_MS)
 
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(name))

@@ -10,7 +10,7 @@ from provision import names
 from sandbox.state import SandboxState
 from services.journeys import FOLLOWED, Journey
 from services.pipeline import Pipeline
-from services.propagation import execution_of, steps
+from services.propagation import leg_of, steps
 from services.propagation_hints import Place, hints
 from services.weather_changes import Change, Conflict
 from tests.conftest import AwsClients, wait_until
@@ -58,11 +58,11 @@ def test_the_same_values_again_and_again_are_told_apart_by_their_records(pipelin
         journeys.append(pipeline.delete(town))
         settled(journeys[-1])
 
-    numbers = [{one.sequence_number for one in journey.way.executions} for journey in journeys]
+    numbers = [{one.sequence_number for one in journey.way.legs} for journey in journeys]
 
     assert [len(found) for found in numbers] == [1] * 6
     assert len(set.union(*numbers)) == 6
-    assert execution_of(journeys[1].way, names.CACHE_DELETE) is not None
+    assert leg_of(journeys[1].way, names.CACHE_DELETE) is not None
 
 
 def test_a_stopped_pipe_is_what_to_look_at(pipeline: Pipeline, aws: AwsClients) -> None:

@@ -161,7 +161,7 @@ def _service(state: SandboxState) -> tuple[list[tuple[str, str]], bool]:
         ("first refresh and first page, s", f"{first_s:.2f}"),
         ("whole window read, s of reading", f"{read_s:.1f} in {rounds} refreshes"),
         ("records found", f"{found:,}"),
-        ("refresh and page afterwards, ms, p50 / max", f"{percentile(refreshes, 50):.0f} / {max(refreshes):.0f}"),
+        ("refresh and page with nothing new, ms, p50 / max", f"{percentile(refreshes, 50):.0f} / {max(refreshes):.0f}"),
         ("calls of a refresh", f"{calls_each:.1f}"),
         ("search in all lines, ms", f"{search:.0f}"),
         ("errors grouped, ms", f"{groups:.0f}"),

@@ -137,8 +137,9 @@ def _how_far(log: LogState, query: LogQuery) -> None:
     """What is known of the window, and what is not known yet."""
     where = context.viewer_zone()
     since_ms = max(query.since_ms, log.complete_from_ms)
+    known = f"{formats.moment(since_ms / 1000, where)} to {formats.clock(log.horizon_ms / 1000, where)}"
     words = [
-        f"Complete from {formats.moment(since_ms / 1000, where)} to {formats.clock(log.horizon_ms / 1000, where)}",
+        f"Complete from {known}" if log.horizon_ms > since_ms else "Not read up to now yet",
         f"{log.records:,} records kept",
     ]
     if log.lateness_ms is not None:
@@ -284,14 +285,15 @@ with st.container(horizontal=True, vertical_alignment="center"):
         on_change=_first_page,
     )
     paused = bool(state.get("logs_until_ms"))
-    st.button(
-        "Go on" if paused else "Pause",
-        icon=":material/play_arrow:" if paused else ":material/pause:",
-        key="logs_pause",
-        on_click=_pause_or_go_on,
-    )
-    _exports()
-if state.get("view") == INSIGHTS:
+    if state.view != INSIGHTS:
+        st.button(
+            "Go on" if paused else "Pause",
+            icon=":material/play_arrow:" if paused else ":material/pause:",
+            key="logs_pause",
+            on_click=_pause_or_go_on,
+        )
+        _exports()
+if state.view == INSIGHTS:
     logs_insights.show(_query(), lambda row: _open(logs_insights.found()[row].execution_id))
 else:
     st.fragment(_tail, run_every=None if paused else 2)()

@@ -37,8 +37,8 @@ WINDOWS = {
 def show(query: LogQuery, on_execution: OnRow) -> None:
     """The whole part. `on_execution` takes the number of a row of `found()` that was selected."""
     st.write(
-        "Logs Insights reads the log group itself, over any window. CloudWatch charges for what a query scans; "
-        "the live views above read with calls that cost nothing each."
+        "Logs Insights searches the log group itself, over a window of its own. CloudWatch charges for the bytes "
+        "that a query scans, whatever it finds."
     )
     if context.runtime().target is Target.SANDBOX:
         st.caption("In the sandbox its emulator answers, and nothing is charged.")
@@ -112,7 +112,7 @@ def _result(on_execution: OnRow) -> None:
         return
     st.text(
         f"{answer.status}: scanned {_bytes(answer.scanned_bytes)} in {formats.counted(answer.scanned, 'record')}, "
-        f"about {_usd(price(answer.scanned_bytes))} at the example price. {answer.matched:,} match."
+        f"{_usd(price(answer.scanned_bytes))} at the example price. {answer.matched:,} match."
     )
     if answer.matched > MOST_RECORDS:
         st.caption(f"The newest {MOST_RECORDS:,} of them are here.")
@@ -152,4 +152,4 @@ def _bytes(number: int) -> str:
 
 
 def _usd(amount: float) -> str:
-    return f"{amount:,.2f} US dollars" if amount >= 0.01 else "less than 0.01 US dollars"
+    return f"about {amount:,.2f} US dollars" if amount >= 0.01 else "less than 0.01 US dollars"

@@ -259,7 +259,7 @@ class LogTail:
 
     def _state(self, now_ms: int, window_from_ms: int) -> LogState:
         lateness_ms = _p95([late for at_ms, late in self._lateness if at_ms >= now_ms - LATENESS_MS])
-        left = [span.left_ms for span in self._spans if not span.again]
+        left = [min(span.left_ms, now_ms) for span in self._spans if not span.again]
         return LogState(
             window_from_ms=window_from_ms,
             complete_from_ms=max([self._back_to_ms, self.store.let_go_ms, *left]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from provision.names import CACHE_PUT, PIPES, TABLE, TOPIC_PUBLISH, log_group, pipe
 from sandbox.state import SandboxState
+from services.log_tail import LogState, LogTail
 from services.sandbox_admin import SandboxAdmin
 from tests.app.screen import navigation, ran, table, words
 from tests.app.wire import item
@@ -222,3 +224,52 @@ def test_insights_are_for_operators(sandbox_target: SandboxState, monkeypatch: p
 
     assert page.button(key="insights_run").disabled
     assert "is for operators" in words(page)
+
+
+def test_executions_come_in_pages_and_a_page_is_in_the_address(aws: AwsClients, sandbox_target: SandboxState) -> None:
+    word, now_ms = uuid.uuid4().hex, int(time.time() * 1000)
+    write_lines(
+        aws,
+        sandbox_target,
+        *[
+            json.dumps(
+                {
+                    "resourceArn": f"arn:aws:pipes:us-west-2:123456789012:pipe/{PIPES[0]}",
+                    "timestamp": now_ms + number,
+                    "executionId": f"{number:03}-{word}",
+                    "messageType": "ExecutionFailed",
+                    "logLevel": "ERROR",
+                    "error": {"message": "Unable to invoke ApiDestination endpoint", "httpStatusCode": 503},
+                }
+            )
+            for number in range(120)
+        ],
+    )
+
+    def whole() -> AppTest | None:
+        page = logs_page(text=word, page="3")
+        return page if "\n120 of " in words(page) else None
+
+    page = wait_until(whole, what="120 executions")
+    assert list(table(page, "Executions")["Execution"]) == [f"{number:03}-{word}" for number in range(19, -1, -1)]
+
+    page.text_input(key="text").set_value(f"1-{word}")
+    assert "\n12 of " in words(ran(page)), "a new filter begins with the first page"
+    assert len(table(page, "Executions")) == 12
+
+
+def test_what_is_not_read_yet_and_fewer_calls_are_said(
+    sandbox_target: SandboxState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = LogTail._state
+
+    def reading(tail: LogTail, now_ms: int, window_from_ms: int) -> LogState:
+        known = state(tail, now_ms, window_from_ms)
+        return replace(known, reading_back=True, complete_from_ms=now_ms - 300_000, records=43_000, pause_s=4.0)
+
+    monkeypatch.setattr(LogTail, "_state", reading)
+    page = logs_page()
+
+    assert "Reading back to " in words(page)
+    assert "43,000 records so far." in words(page)
+    assert "CloudWatch asks for fewer calls; the log is read every 4 s." in words(page)

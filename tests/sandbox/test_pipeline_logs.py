@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -341,3 +342,25 @@ def test_a_group_that_does_not_exist_is_said_to_be_missing(
 
     assert "provision up" in caught.value.advice
     clients.close()
+
+
+def test_pages_without_events_are_followed_and_say_nothing_of_how_far_reading_got(
+    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on AWS, where a page may be empty and still have a token."""
+    tail, put = own_group
+    put((now_ms(), "new"))
+    page, empty = tail._page, ["token 1", "token 2"]
+    monkeypatch.setattr(log_tail, "NEW_S", 0.0)
+    monkeypatch.setattr(log_tail, "BACK_S", 0.0)
+
+    def with_empty_pages(span: Any) -> Any:
+        if span.token in ("", "token 1") and empty:
+            return {"events": [], "nextToken": empty.pop(0)}
+        return page(replace(span, token=""))
+
+    monkeypatch.setattr(tail, "_page", with_empty_pages)
+    state = tail.refresh().state
+    assert state.complete_from_ms <= now_ms()
+
+    wait_until(lambda: lines(tail) == ["new"], what="the line behind the empty pages")

@@ -13,11 +13,11 @@ from tests.app.wire import dead_letter, item, publish
 from tests.conftest import AwsClients
 
 EMPTY = {
-    "overview": "All pipes run, nothing failed lately, and the dead-letter queue is empty.",
+    "overview": "Nothing beside the pipes: the topic is live, and the queue is empty.",
     "weather": "There are none yet.",
     "lookup": "Cache hits: 0",
     "live_topic": "No event has arrived yet.",
-    "pipes": "None in the last quarter of an hour.",
+    "pipes": "No failure in the last five minutes",
     "logs": "0 of 0 executions match.",
     "dead_letters": "The queue is empty.",
     "sandbox": "No traffic yet.",
@@ -27,7 +27,7 @@ FULL = {
     "weather": "Records in the table",
     "lookup": "Cache hits: 0",
     "live_topic": "The newest 200 events.",
-    "pipes": "Log records",
+    "pipes": "Written = delivered + dead-lettered + filtered + in flight + difference",
     "logs": "Select a row to see the execution.",
     "dead_letters": "Select a row to read one.",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",

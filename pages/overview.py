@@ -16,7 +16,7 @@ from provision import names
 from services.attention import Readings
 from services.attention import notices as find_notices
 from services.errors import DashboardError
-from services.health import SPARK_S, Health, PipeHealth
+from services.health import SPARK_POINT_S, SPARK_S, Health, PipeHealth
 from services.pipeline import Pipeline
 from services.topic_status import FeedState
 from services.verdicts import Verdict
@@ -135,14 +135,14 @@ def _as_of(health: Health) -> str:
 
 def _numbers(pipeline: Pipeline, readings: Readings, health: Health) -> None:
     tally = pipeline.lookups.tally()
-    delivered = [pipe.ledgers[SPARK_S].delivered for pipe in health.pipes]
+    delivered = [sum(pipe.spark) * SPARK_POINT_S for pipe in health.pipes]
     failed = [sum(count for _, count in pipe.causes) for pipe in health.pipes]
     last = max((pipe.evidence.last_success_at or 0.0 for pipe in health.pipes), default=0.0)
     depth = readings.depth
-    lately = f"Of the last {formats.age(SPARK_S)}, and not from before the dashboard watched"
+    lately = f"In the last {formats.age(SPARK_S)}"
     with st.container(horizontal=True):
         st.metric("Delivered lately", formats.number(sum(delivered)), border=True, help=lately)
-        st.metric("Failed lately", formats.number(sum(failed)), border=True)
+        st.metric("Failed lately", formats.number(sum(failed)), border=True, help=lately)
         st.metric("Last delivery", formats.ago(time.time() - last) if last else "none lately", border=True)
         st.metric("Dead letters", "–" if depth is None else formats.number(depth.total), border=True)
         st.metric(

@@ -13,12 +13,12 @@ from tests.app.wire import dead_letter, item, publish
 from tests.conftest import AwsClients
 
 EMPTY = {
-    "overview": "All pipes run, nothing failed lately, and the dead-letter queue is empty.",
+    "overview": "Nothing beside the pipes: the topic is live, and the queue is empty.",
     "weather": "There are none yet.",
     "lookup": "Choose a record.",
     # The rest is the board's, which only a browser draws.
     "live_topic": "No event is known to be missing.",
-    "pipes": "None in the last quarter of an hour.",
+    "pipes": "No failure in the last five minutes",
     "logs": "0 of 0 executions match.",
     "dead_letters": "The queue is empty.",
     "checks": "1. Each pipe exists and runs",
@@ -29,7 +29,7 @@ FULL = {
     "weather": "Records in the table",
     "lookup": "Choose a record.",
     "live_topic": "Take the events away",
-    "pipes": "Log records",
+    "pipes": "Written = delivered + dead-lettered + filtered + in flight + difference",
     "logs": "Select a row to see the execution.",
     "dead_letters": "Select a row to read one.",
     "checks": "10 findings",

@@ -128,7 +128,7 @@ def test_hostile_text_is_text_on_every_page(page: Page, dashboard_url: str, cons
     expect_nothing_planted(page)
 
     go_to(page, "Pipes")
-    expect(cell(page, TOWN).first).to_have_count(1)
+    expect(main(page).get_by_test_id("stText").filter(has_text=HOSTILE).first).to_be_visible()
     expect_nothing_planted(page)
 
     go_to(page, "Logs")

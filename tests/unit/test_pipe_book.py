@@ -129,6 +129,16 @@ def test_what_the_log_tells_before_the_stream_does_counts_when_the_stream_shows_
     assert row(book, PUT) == Row(written=1, delivered=1)
 
 
+def test_what_was_delivered_stays_so_when_it_is_taken_up_again_before_the_stream_shows_it(book: PipeBook) -> None:
+    change = a_change(1)
+    hear(book, records("e1", PUT, (change,), T0, "ExecutionSucceeded"))
+    hear(book, records("e2", PUT, (change,), T0 + 1, ""))
+
+    book.see([change])
+
+    assert row(book, PUT) == Row(written=1, delivered=1)
+
+
 def test_what_the_stream_shows_before_the_settings_are_known_is_entered_then() -> None:
     book = PipeBook()
     book.see([a_change(1), a_change(2, "REMOVE")])

@@ -7,8 +7,6 @@ otherwise make one more read of the log.
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from provision import names
@@ -17,8 +15,9 @@ from services.aws import Aws
 from services.errors import DashboardError, NotFound
 from services.lint import Rates, lint
 from services.lint_finding import Finding
-from services.log_tail import FIRST_LOOK_MS, LogView
-from services.pipe_logs import Execution
+from services.log_queries import LogQuery
+from services.log_store import LogStore
+from services.log_tail import LogView
 from services.pipes import Pipe
 from services.shared import Shared
 from services.stack_metrics import Comparison, Measured
@@ -26,6 +25,8 @@ from services.stack_settings import Unread
 
 #: Over how many seconds the rate of calls is taken.
 RATE_WINDOW_S = 300
+#: The newest executions that are held against CloudWatch's numbers; more would take longer than they tell.
+COMPARED = 20_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def findings(aws: Aws, pipes: Shared[tuple[Pipe, ...]], log: Shared[LogView]) ->
     """What the lint finds now. Never raises a DashboardError: what cannot be read is a finding."""
     settings = stack_settings.read(aws, lambda: pipes.get().value)
     try:
-        return lint(settings, _rates(log.get().value.executions))
+        return lint(settings, _rates(log.get().value.store))
     except NotFound:
         # The settings tell of a log group that is not there.
         return lint(settings, {})
@@ -49,10 +50,12 @@ def findings(aws: Aws, pipes: Shared[tuple[Pipe, ...]], log: Shared[LogView]) ->
         return lint(replace(settings, unread=(*settings.unread, Unread("Log records", error))), {})
 
 
-def _rates(executions: Iterable[Execution]) -> Rates:
-    since_ms = (time.time() - RATE_WINDOW_S) * 1000
-    counts = Counter(execution.pipe for execution in executions if execution.started_ms >= since_ms)
-    return {flow: counts[names.pipe(flow)] / RATE_WINDOW_S for flow in names.FLOWS}
+def _rates(store: LogStore) -> Rates:
+    since_ms = int((time.time() - RATE_WINDOW_S) * 1000)
+    return {
+        flow: store.count_executions(LogQuery(since_ms=since_ms, pipe=names.pipe(flow))) / RATE_WINDOW_S
+        for flow in names.FLOWS
+    }
 
 
 def measurement(aws: Aws, pipes: Shared[tuple[Pipe, ...]], log: Shared[LogView]) -> Measurement:
@@ -60,8 +63,11 @@ def measurement(aws: Aws, pipes: Shared[tuple[Pipe, ...]], log: Shared[LogView])
     sources = (pipe.source for pipe in pipes.get().value)
     measured = stack_metrics.measure(aws, next(filter(None, sources), ""))
     try:
-        reading = log.get()
+        view = log.get().value
     except DashboardError as error:
         return Measurement(measured, (), error)
-    log_since = reading.read_at - FIRST_LOOK_MS / 1000
-    return Measurement(measured, stack_metrics.compare(measured, reading.value.executions, log_since))
+    executions = view.store.executions(LogQuery(), COMPARED)
+    log_since_ms = view.state.complete_from_ms
+    if len(executions) == COMPARED:
+        log_since_ms = max(log_since_ms, executions[-1].started_ms)
+    return Measurement(measured, stack_metrics.compare(measured, executions, log_since_ms / 1000))

@@ -72,6 +72,7 @@ class TopicHistory:
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._waiting: deque[TopicEvent] = deque()
         self._waiting_bytes = 0
         self._stored = 0
@@ -142,14 +143,17 @@ class TopicHistory:
             return None
 
     def _write_on(self) -> None:
-        """Write batches until told to stop; after a failure with the file opened anew."""
-        while not self._stop.is_set():
+        """Write batches until told to stop; after a failure with the file opened anew, and once more when stopping."""
+        while True:
             try:
                 with closing(self._open()) as file:
                     self._write_batches(file)
+                return
             except (sqlite3.Error, OSError) as error:
                 self._failed(error)
-                self._stop.wait(_RETRY_S)
+            if self._stop.is_set():
+                return
+            self._stop.wait(_RETRY_S)
 
     def _write_batches(self, file: sqlite3.Connection) -> None:
         source = _source_id(file, self._source)
@@ -189,17 +193,23 @@ class TopicHistory:
         self._path.chmod(0o600)
         file = sqlite3.connect(self._path, timeout=5)
         try:
-            (version,) = file.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _SCHEMA_VERSION):
-                raise sqlite3.DatabaseError(f"its version is {version}, and this dashboard knows {_SCHEMA_VERSION}")
-            file.execute("PRAGMA journal_mode = WAL")
-            file.execute("PRAGMA synchronous = NORMAL")
-            file.execute("PRAGMA journal_size_limit = 4000000")
-            file.executescript(_SCHEMA)
+            # One thread at a time: a file that another connection has open cannot become WAL, however long it waits.
+            with self._opening:
+                self._make_ready(file)
         except sqlite3.Error:
             file.close()
             raise
         return file
+
+    def _make_ready(self, file: sqlite3.Connection) -> None:
+        (version,) = file.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _SCHEMA_VERSION):
+            raise sqlite3.DatabaseError(f"its version is {version}, and this dashboard knows {_SCHEMA_VERSION}")
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("PRAGMA synchronous = NORMAL")
+        file.execute("PRAGMA journal_size_limit = 4000000")
+        if version == 0:
+            file.executescript(_SCHEMA)
 
     def _failed(self, error: Exception) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

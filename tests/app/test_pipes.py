@@ -78,7 +78,7 @@ def test_a_failed_execution_makes_the_pipe_fail_and_says_what_the_target_answere
 
 def test_the_page_can_be_narrowed_to_one_pipe(own_target: SandboxState) -> None:
     page = open_page("pipes")
-    page.selectbox(key="pipe").set_value(TOPIC_PUBLISH)
+    page.selectbox(key="flow").set_value(TOPIC_PUBLISH)
 
     ran(page)
 

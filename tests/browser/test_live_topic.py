@@ -127,7 +127,7 @@ def test_a_paused_board_counts_and_shows_what_came_when_it_goes_on(
     publish(sandbox_stack, "one that is no weather", "and another")
 
     expect(paused).to_contain_text("Paused, 2 new events")
-    shown = live.locator(".events tbody tr").count()
+    shown = paused.locator(".events tbody tr").count()
     paused.get_by_role("button", name="Resume").click()
     expect(board(page).locator(".events tbody tr")).to_have_count(shown + 2)
 

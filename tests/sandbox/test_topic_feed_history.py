@@ -18,7 +18,7 @@ from services.topic_series import WINDOWS, View
 from services.topic_status import FeedState
 from tests.conftest import wait_until
 from tests.sandbox.running_momento import RunningMomento
-from tests.sandbox.running_pipeline import a_location, a_record
+from tests.sandbox.running_pipeline import a_location, a_record, put_and_follow
 
 CACHE, TOPIC = "weather", "changes"
 MakeFeed = Callable[..., TopicFeed]
@@ -196,7 +196,7 @@ def test_a_restarted_dashboard_has_its_events_and_its_settings(
     monkeypatch.setenv("TOPIC_EVENTS", "2000")
     location = a_location()
     before = runtime.create()
-    assert before.pipeline().put(a_record(location)).complete
+    assert put_and_follow(before.pipeline(), a_record(location)).complete
     before.close()
 
     after = runtime.create()

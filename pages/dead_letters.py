@@ -79,7 +79,7 @@ def _live() -> None:
         pipeline = context.pipeline()
         _counts(pipeline)
         reading = pipeline.dead_letters.get()
-        letters = reading.value
+        letters = reading.value.letters
         if not letters:
             st.success("The queue is empty.", icon=":material/check_circle:")
             return

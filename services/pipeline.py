@@ -9,7 +9,7 @@ from provision import names
 from services import pipes, propagation
 from services.aws import Aws
 from services.config import AwsAccess
-from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
+from services.dead_letters import DeadLetterQueue, Depth, Look
 from services.errors import DashboardError
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
@@ -21,7 +21,7 @@ from services.topic_feed import TopicFeed
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
 #: How many dead letters a page shows.
-PEEKED = 200
+PEEKED = 500
 
 
 class Pipeline:
@@ -39,7 +39,7 @@ class Pipeline:
         self._tail = LogTail(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
-        self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
+        self.dead_letters: Shared[Look] = Shared(lambda: self.queue.look(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)

@@ -40,7 +40,7 @@ def _temperature_spec() -> dict[str, Any]:
     lows = base.mark_point(filled=False, size=34).encode(
         y=alt.Y("min_temp:Q", title="Temperature, °F", scale=alt.Scale(zero=False))
     )
-    return _spec(alt.layer(bars, highs, lows).properties(height=440))
+    return spec(alt.layer(bars, highs, lows).properties(height=440))
 
 
 @cache
@@ -59,21 +59,21 @@ def _rate_spec() -> dict[str, Any]:
             ],
         )
     )
-    return _spec(chart.properties(height=240))
+    return spec(chart.properties(height=240))
 
 
-def _spec(chart: Any) -> dict[str, Any]:
+def spec(chart: Any) -> dict[str, Any]:
     """The chart as a dict without the placeholder data that Altair puts in; each draw brings its rows."""
-    spec: dict[str, Any] = chart.to_dict(validate=False)
-    for part in (spec, *spec.get("layer", ())):
+    found: dict[str, Any] = chart.to_dict(validate=False)
+    for part in (found, *found.get("layer", ())):
         part.pop("data", None)
-    spec.pop("datasets", None)
-    return spec
+    found.pop("datasets", None)
+    return found
 
 
 def temperatures(rows: pd.DataFrame, *, key: str) -> None:
     """Maximum and minimum by location over time. Columns: time, location, max_temp, min_temp, event_type."""
-    _draw(rows, _temperature_spec(), key, "Temperatures by location over time")
+    draw(rows, _temperature_spec(), key, "Temperatures by location over time")
 
 
 def events_per_second(counts: Sequence[SecondCount], where: tzinfo, *, key: str) -> None:
@@ -86,15 +86,15 @@ def events_per_second(counts: Sequence[SecondCount], where: tzinfo, *, key: str)
     ]
     frame = pd.DataFrame(rows, columns=["second", "type", "events"])
     frame["second"] = moments([second for second, _, _ in rows], where)
-    _draw(frame, _rate_spec(), key, "Events per second by type")
+    draw(frame, _rate_spec(), key, "Events per second by type")
 
 
-def _draw(rows: pd.DataFrame, spec: dict[str, Any], key: str, alt_text: str) -> None:
+def draw(rows: pd.DataFrame, drawn: dict[str, Any], key: str, alt_text: str) -> None:
     """The last MAX_POINTS rows, those of the newest events; without any, words, as an empty chart has odd axes."""
     if rows.empty:
         st.text("Nothing to draw yet.")
         return
-    st.vega_lite_chart(rows.tail(MAX_POINTS), spec, key=key, width="stretch", alt=alt_text)
+    st.vega_lite_chart(rows.tail(MAX_POINTS), drawn, key=key, width="stretch", alt=alt_text)
 
 
 def moments(epochs: Sequence[float], where: tzinfo) -> pd.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -106,11 +106,13 @@ class Aws:
         self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=_CONFIG)
         self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=_CONFIG)
         self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=_CONFIG)
+        # Without type stubs: one call is made of it.
+        self.cloudwatch: Any = made.client("cloudwatch", endpoint_url=endpoint, config=_CONFIG)
         self.endpoint = self.dynamodb.meta.endpoint_url
 
     def close(self) -> None:
         """Closes the connection pools."""
-        for client in (self.dynamodb, self.streams, self.sqs, self.logs, self.pipes):
+        for client in (self.dynamodb, self.streams, self.sqs, self.logs, self.pipes, self.cloudwatch):
             client.close()
 
 

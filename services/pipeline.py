@@ -6,22 +6,30 @@ One object per target and process, shared by all viewers. Reads that every page 
 from __future__ import annotations
 
 from provision import names
-from services import pipes, propagation
+from services import metrics, pipes, propagation
+from services.agreement_check import Checker, CheckResult
 from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetterQueue, Depth, Look
 from services.errors import DashboardError
+from services.key_facts import FactsReader
+from services.load_test import LoadResult
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
+from services.metrics import Series
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
+from services.one_job import OneJob
 from services.propagation import Propagation
+from services.reconcile import Reconciled, Reconciler
 from services.shared import Shared
 from services.topic_feed import TopicFeed
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
 #: How many dead letters a page shows.
 PEEKED = 500
+#: How far back AWS's own metrics go, in seconds.
+METRICS_WINDOW_S = 3600.0
 
 
 class Pipeline:
@@ -35,6 +43,7 @@ class Pipeline:
         self.feed = TopicFeed(momento, names.CACHE, names.TOPIC)
         self.table = WeatherTable(self._aws)
         self.lookups = Lookups(self.cache, self.table)
+        self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
         self._tail = LogTail(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
@@ -42,7 +51,16 @@ class Pipeline:
         self.dead_letters: Shared[Look] = Shared(lambda: self.queue.look(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
         self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
+        self.checker = Checker(
+            self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
+        )
+        self.check_job: OneJob[CheckResult] = OneJob()
+        self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
+        self.load_job: OneJob[LoadResult] = OneJob()
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
+        self.table_metrics: Shared[tuple[Series, ...]] = Shared(
+            lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
+        )
         self.feed.start()
 
     @property

@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from services import aws, config
 from services.config import Config, Target
 from services.errors import NotConfigured, SandboxNotRunning
+from services.jobs import Jobs
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.sandbox_process import SandboxInfo, SandboxProcess
@@ -30,6 +31,8 @@ class Runtime:
     def __init__(self, configuration: Config) -> None:
         self.config = configuration
         self.sandbox = SandboxProcess()
+        #: Not the pipeline's: a job is still to be seen when the sandbox that it worked on is gone.
+        self.jobs = Jobs()
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
         self._instance = ""
@@ -85,8 +88,9 @@ class Runtime:
         return SandboxAdmin(self.sandbox.ready().admin_url)
 
     def close(self) -> None:
-        """Closes the connections, and stops the sandbox if this process started it."""
+        """Ends the jobs, closes the connections, and stops the sandbox if this process started it."""
         self._closed.set()
+        self.jobs.close()
         with self._lock:
             if self._pipeline is not None:
                 self._pipeline.close()

@@ -241,7 +241,8 @@ class WeatherTable:
                 ReturnConsumedCapacity="TOTAL",
             )
         elapsed_ms = (time.perf_counter() - started) * 1000
-        return TableRead(plain(answer["Item"]) if "Item" in answer else None, elapsed_ms, _capacity(answer))
+        raw = answer.get("Item")
+        return TableRead(None if raw is None else plain(raw), elapsed_ms, _capacity(answer), raw)
 
     def page(self, limit: int = 100) -> TablePage:
         """The first `limit` records, in the table's own order."""
@@ -252,11 +253,15 @@ class WeatherTable:
 
 @dataclass(frozen=True)
 class TableRead:
-    """What a read of the table found: attribute name -> text, or None. Latency in ms, capacity in read units."""
+    """What a read of the table found: attribute name -> text, or None. Latency in ms, capacity in read units.
+
+    `raw` is the same item with DynamoDB's types.
+    """
 
     item: dict[str, str] | None
     latency_ms: float
     capacity_units: float
+    raw: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

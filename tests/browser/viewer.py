@@ -60,7 +60,7 @@ def pick(page: Page, label: str, text: str) -> None:
 def look_up(page: Page, location: str) -> None:
     """Names a location on the page Lookup and asks for it."""
     pick(page, "Location", location)
-    page.get_by_role("button", name="Look up").click()
+    page.get_by_role("button", name="Look at both sides").click()
 
 
 def enter(page: Page, location: str, high: str, low: str, chance: str, ttl: str) -> None:

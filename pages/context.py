@@ -12,7 +12,7 @@ import streamlit as st
 from components import formats
 from services.attention import Readings
 from services.errors import DashboardError
-from services.pipe_logs import PipeTally, tally
+from services.pipe_logs import PipeTally
 from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
 from services.topic_buffer import SecondCount
@@ -62,7 +62,7 @@ def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) 
 
 def recent_tallies(source: Pipeline, seconds: float = LATELY_S) -> dict[str, PipeTally]:
     """Per pipe, what it did in the last `seconds`. Raises DashboardError."""
-    return tally(source.log.get().value.executions, int((time.time() - seconds) * 1000))
+    return source.log.get().value.store.tallies(int((time.time() - seconds) * 1000))
 
 
 def recent_counts(feed: TopicFeed) -> tuple[SecondCount, ...]:

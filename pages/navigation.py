@@ -30,6 +30,7 @@ pages = [
     st.Page("lookup.py", title="Lookup", icon=":material/search:"),
     st.Page("live_topic.py", title="Live topic", icon=":material/sensors:", url_path="live-topic"),
     st.Page("pipes.py", title="Pipes", icon=":material/valve:"),
+    st.Page("logs.py", title="Logs", icon=":material/list_alt:"),
     st.Page("dead_letters.py", title="Dead letters", icon=":material/inbox:", url_path="dead-letters"),
 ]
 if runtime.target is Target.SANDBOX:

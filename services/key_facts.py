@@ -7,26 +7,25 @@ dead letters ──────────┘      a letter is joined to its ke
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from provision import names
 from services.agreement import Delivery, Knowledge, Letter
 from services.dead_letters import DeadLetter, Look
 from services.errors import DashboardError
-from services.log_tail import FIRST_LOOK_MS, LogView
-from services.pipe_logs import Execution, LogRecord, Outcome
+from services.log_queries import LogQuery
+from services.log_tail import LogView
+from services.pipe_logs import Execution, Outcome
 from services.shared import Shared
-from services.texts import encodable
 from services.topic_events import TopicEvent
 from services.topic_feed import TopicFeed
 from services.topic_status import FeedState
 
-#: Topic events that are looked through.
+#: Topic events, and executions, that are looked through: the newest.
 EVENTS = 20_000
+EXECUTIONS = 20_000
 #: An execution without an end counts as under way for as long, in seconds; then its end was not logged.
 RUNNING_S = 60.0
 #: A change that the topic told of belongs to an execution that ended at most so much earlier, in seconds.
@@ -110,19 +109,24 @@ class FactsReader:
     def read(self) -> KeyFacts:
         """The facts now. Never raises a DashboardError: what cannot be read is among the problems."""
         now, problems = time.time(), []
-        view = LogView((), ())
+        executions: tuple[Execution, ...] = ()
+        location_of: Mapping[str, str] = {}
         letters: tuple[DeadLetter, ...] = ()
-        try:
-            view = self._log.get().value
-        except DashboardError as error:
-            problems.append(str(error))
+        log_since: float | None = None
         try:
             letters = self._letters.get().value.letters
         except DashboardError as error:
             problems.append(str(error))
+        try:
+            view = self._log.get().value
+            executions = view.store.executions(LogQuery(), EXECUTIONS)
+            location_of = view.store.locations_of([letter.first_sequence_number for letter in letters])
+            log_since = _log_since(view, executions)
+        except DashboardError as error:
+            problems.append(str(error))
         events = self._feed.snapshot(EVENTS).events
-        since = [each for each in (_log_since(view, now), self._feed_since(events)) if each is not None]
-        return facts(now, events, view, letters, min(since, default=None), tuple(problems))
+        since = [each for each in (log_since, self._feed_since(events)) if each is not None]
+        return facts(now, events, executions, location_of, letters, min(since, default=None), tuple(problems))
 
     def _feed_since(self, events: tuple[TopicEvent, ...]) -> float | None:
         """Since when the topic missed nothing; None while it may have."""
@@ -135,13 +139,16 @@ class FactsReader:
 def facts(
     now: float,
     events: Iterable[TopicEvent],
-    view: LogView,
+    executions: Iterable[Execution],
+    location_of: Mapping[str, str],
     letters: Iterable[DeadLetter],
     known_since: float | None = None,
     problems: tuple[str, ...] = (),
 ) -> KeyFacts:
-    """The facts in what was read. Pure. Events come oldest first."""
-    location_of = _locations_by_sequence(view.records)
+    """The facts in what was read. Pure. Events come oldest first, executions newest first.
+
+    `location_of` is by sequence number.
+    """
     known, unknown = set(), set()
     for letter in letters:
         flow = names.FLOW_OF.get(letter.pipe, "")
@@ -151,13 +158,13 @@ def facts(
         else:
             known.add((flow, location))
     told = {event.location: event for event in events if event.location}
-    executions = _newest(view.executions)
+    newest = _newest(executions)
     return KeyFacts(
         read_at=now,
         told_at={location: event.received_at for location, event in told.items()},
         removed=frozenset(location for location, event in told.items() if event.event_type == "REMOVE")
-        | {location for flow, location in executions if flow == names.CACHE_DELETE},
-        executions=executions,
+        | {location for flow, location in newest if flow == names.CACHE_DELETE},
+        executions=newest,
         letters=frozenset(known),
         unknown_letters=frozenset(unknown),
         known_since=known_since,
@@ -175,27 +182,10 @@ def _newest(executions: Iterable[Execution]) -> dict[tuple[str, str], Execution]
     return found
 
 
-def _log_since(view: LogView, now: float) -> float | None:
+def _log_since(view: LogView, executions: Sequence[Execution]) -> float | None:
     """Since when the log tells of every delivery into the cache; None when it names no record."""
-    puts = [execution for execution in view.executions if execution.pipe == names.pipe(names.CACHE_PUT)]
+    puts = [execution for execution in executions if execution.pipe == names.pipe(names.CACHE_PUT)]
     if not puts or not all(execution.location for execution in puts):
         return None
-    return now - FIRST_LOOK_MS / 1000
-
-
-def _locations_by_sequence(records: Iterable[LogRecord]) -> dict[str, str]:
-    """Sequence number -> location, from the payloads of executions that started."""
-    found: dict[str, str] = {}
-    for record in records:
-        if record.message_type == "ExecutionStarted" and record.payload:
-            found.update(_sequences(record.payload))
-    return found
-
-
-def _sequences(payload: str) -> dict[str, str]:
-    try:
-        content: Any = json.loads(payload)
-        changes = [each["dynamodb"] for each in (content if isinstance(content, list) else [content])]
-        return {str(each["SequenceNumber"]): encodable(str(each["Keys"]["Location"]["S"])) for each in changes}
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return {}
+    oldest_ms = executions[-1].started_ms if len(executions) >= EXECUTIONS else 0
+    return max(view.state.complete_from_ms, oldest_ms) / 1000

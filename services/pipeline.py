@@ -30,6 +30,9 @@ from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 PEEKED = 500
 #: How far back AWS's own metrics go, in seconds.
 METRICS_WINDOW_S = 3600.0
+#: Seconds between two looks at the log: a region may allow five FilterLogEvents a second for the whole account.
+LOG_EVERY_S = 1.0
+LOG_EVERY_AWS_S = 5.0
 
 
 class Pipeline:
@@ -45,12 +48,14 @@ class Pipeline:
         self.lookups = Lookups(self.cache, self.table)
         self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
-        self._tail = LogTail(self._aws)
+        self.log_tail = LogTail(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
         self.dead_letters: Shared[Look] = Shared(lambda: self.queue.look(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
-        self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
+        self.log: Shared[LogView] = Shared(
+            self.log_tail.refresh, LOG_EVERY_S if access.endpoint_url else LOG_EVERY_AWS_S
+        )
         self.checker = Checker(
             self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
         )
@@ -91,4 +96,5 @@ class Pipeline:
         """Ends the subscription and closes every connection."""
         self.feed.close()
         self.cache.close()
+        self.log_tail.close()
         self._aws.close()

@@ -41,6 +41,14 @@ class DeadLetter:
         """Whether it names a place in a stream at all."""
         return bool(self.stream_arn and self.shard_id and self.first_sequence_number)
 
+    def tells_of(self, sequence_number: str) -> bool:
+        """Whether it points at the stream record with this number; a batch's records lie between its two numbers."""
+        try:
+            ends = sorted((int(self.first_sequence_number), int(self.last_sequence_number)))
+            return ends[0] <= int(sequence_number) <= ends[1]
+        except ValueError:
+            return False
+
     @property
     def forgotten_at(self) -> datetime | None:
         """When the stream may forget its first record; None when the message does not say when that arrived."""

@@ -18,6 +18,7 @@ PAGES = {
     "lookup": "Lookup",
     "live_topic": "Live topic",
     "pipes": "Pipes",
+    "logs": "Logs",
     "dead_letters": "Dead letters",
     "sandbox": "Sandbox",
 }

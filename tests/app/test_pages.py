@@ -18,6 +18,7 @@ EMPTY = {
     "lookup": "Cache hits: 0",
     "live_topic": "No event has arrived yet.",
     "pipes": "None in the last quarter of an hour.",
+    "logs": "0 of 0 executions match.",
     "dead_letters": "The queue is empty.",
     "sandbox": "No traffic yet.",
 }
@@ -27,6 +28,7 @@ FULL = {
     "lookup": "Cache hits: 0",
     "live_topic": "The newest 200 events.",
     "pipes": "Log records",
+    "logs": "Select a row to see the execution.",
     "dead_letters": "Select a row to read one.",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",
 }

@@ -20,6 +20,7 @@ CONTENT = {
     "lookup": "[data-testid=stMetric]",
     "live-topic": "[data-testid=stVegaLiteChart] svg",
     "pipes": "[data-testid=stDataFrame]",
+    "logs": "[data-testid=stDataFrame]",
     "dead-letters": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",
 }

@@ -13,6 +13,7 @@ PAGES = {
     "lookup": "Lookup",
     "live-topic": "Live topic",
     "pipes": "Pipes",
+    "logs": "Logs",
     "dead-letters": "Dead letters",
     "sandbox": "Sandbox",
 }

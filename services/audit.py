@@ -11,7 +11,8 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from provision import names
 from services.aws import Aws, translated
-from services.errors import NotFound
+from services.errors import DashboardError, NotFound
 from services.texts import encodable
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 #: CloudWatch Logs takes 256 KB in one event; what an entry lists beyond this goes into further entries.
 ENTRY_BYTES = 200_000
+#: Characters of JSON in one piece of a line that is too long for one entry; a character may take 4 bytes and a
+#: backslash before it.
+PIECE = 40_000
+#: Entries that one reading gives: the newest.
+MOST_ENTRIES = 20_000
 
 
 class Stage(Enum):
@@ -88,26 +94,44 @@ class Audit:
             self._ensure_stream()
             self._aws.logs.put_log_events(logGroupName=self.group, logStreamName=self._stream, logEvents=[event])
 
-    def entries(self, since: float, until: float | None = None) -> tuple[Entry, ...]:
-        """The entries from `since` to `until` (epoch seconds), newest first; none when nothing was ever written."""
+    @contextmanager
+    def acting(self, act: str, who: str, why: str, **summary: Any) -> Iterator[Act]:
+        """Runs an act as the block: its intent before it, and its outcome after it, also when it fails."""
+        started = self.begin(act, who, why, **summary)
+        try:
+            yield started
+        except DashboardError as error:
+            started.end(f"failed: {error}", [])
+            raise
+        if not started.ended:
+            started.end("done", [])
+
+    def entries(
+        self, since: float, until: float | None = None, act: str = "", most: int = MOST_ENTRIES
+    ) -> tuple[Entry, ...]:
+        """The `most` newest entries from `since` to `until` (epoch seconds), newest first; of one kind of act if named.
+
+        None when nothing was ever written.
+        """
         found: list[Entry] = []
-        token = ""
-        while True:
-            extra = {"nextToken": token} if token else {}
+        extra: dict[str, Any] = {"filterPattern": f'{{ $.act = "{act}" }}'} if act else {}
+        while len(found) < most:
             try:
                 with translated(f"Reading audit log {self.group}"):
                     page = self._aws.logs.filter_log_events(
                         logGroupName=self.group,
                         startTime=int(since * 1000),
                         endTime=int((time.time() if until is None else until) * 1000) + 1,
-                        **extra,  # type: ignore[arg-type]
+                        startFromHead=False,
+                        **extra,
                     )
             except NotFound:
                 return ()
             found += [entry for entry in map(_parsed, page.get("events", [])) if entry]
-            token = page.get("nextToken", "")
-            if not token:
-                return tuple(sorted(found, key=lambda entry: entry.at, reverse=True))
+            extra["nextToken"] = page.get("nextToken", "")
+            if not extra["nextToken"]:
+                break
+        return tuple(sorted(found, key=lambda entry: entry.at, reverse=True)[:most])
 
     def _ensure_stream(self) -> None:
         if self._made:
@@ -125,6 +149,7 @@ class Act:
         self._audit = audit
         self.id = act_id
         self._act, self._who, self._why = act, who, why
+        self.ended = False
 
     def note(self, stage: Stage, details: Mapping[str, Any]) -> None:
         """Adds an entry of this act."""
@@ -139,6 +164,7 @@ class Act:
         """Writes what came of the act: a line for each message or key, and the summary."""
         self.list(lines)
         self.note(Stage.OUTCOME, {"outcome": outcome, "lines": len(lines), **summary})
+        self.ended = True
 
 
 def _create(create: Callable[[], object]) -> None:
@@ -150,17 +176,49 @@ def _create(create: Callable[[], object]) -> None:
 
 
 def _parts(lines: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The lines in groups that each fit into one entry."""
+    """The lines in groups that each fit into one entry; a line that fits into none comes in pieces."""
     parts: list[list[dict[str, Any]]] = []
     room = 0
     for line in lines:
-        size = len(json.dumps(dict(line)).encode())
-        if not parts or size > room:
-            parts.append([])
-            room = ENTRY_BYTES
-        parts[-1].append(dict(line))
-        room -= size
+        for piece, size in _pieces(dict(line)):
+            if not parts or size > room:
+                parts.append([])
+                room = ENTRY_BYTES
+            parts[-1].append(piece)
+            room -= size
     return parts
+
+
+def _pieces(line: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """The line, or pieces of its JSON, each with its size in bytes."""
+    text = json.dumps(line)
+    if len(text) <= ENTRY_BYTES:
+        yield line, len(text)
+        return
+    text = json.dumps(line, ensure_ascii=False)
+    line_id, count = secrets.token_hex(4), -(-len(text) // PIECE)
+    for number in range(count):
+        piece = {"piece_of": line_id, "piece": number, "pieces": count, "json": text[number * PIECE :][:PIECE]}
+        yield piece, len(json.dumps(piece))
+
+
+def whole_lines(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """What the entries of an act list, in the order in which it was written; pieces are put together again."""
+    found: list[dict[str, Any]] = []
+    pieces: dict[str, dict[int, str]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.at):
+        lines = entry.details.get("lines")
+        for line in lines if isinstance(lines, list) else ():
+            if not isinstance(line, dict):
+                continue
+            if "piece_of" not in line:
+                found.append(line)
+                continue
+            known = pieces.setdefault(str(line["piece_of"]), {})
+            known[int(line["piece"])] = str(line["json"])
+            if len(known) == line["pieces"]:
+                found.append(json.loads("".join(known[number] for number in sorted(known))))
+    return found
 
 
 def _parsed(event: FilteredLogEventTypeDef) -> Entry | None:

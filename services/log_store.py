@@ -244,16 +244,30 @@ class LogStore:
         return found
 
     def executions_of(self, pipe: str, sequence_numbers: Sequence[str]) -> dict[str, Execution]:
-        """A pipe's newest execution by sequence number, for those stream records of which a payload tells."""
+        """A pipe's execution by sequence number, for those stream records of which a payload tells.
+
+        Of several the one that failed last, or the newest when none did.
+        """
         found: dict[str, Execution] = {}
         for chunk in _chunks(sorted(set(sequence_numbers))):
             columns = ", ".join(f"executions.{field.name}" for field in fields(Execution))
             rows = self._database.rows(
                 f"SELECT changes.sequence_number, {columns} FROM changes JOIN executions USING (execution_id) "
-                f"WHERE pipe = ? AND changes.sequence_number IN ({marks(len(chunk))}) ORDER BY started_ms",
+                f"WHERE pipe = ? AND changes.sequence_number IN ({marks(len(chunk))}) "
+                "ORDER BY outcome IN ('failed', 'holding'), started_ms",
                 (pipe, *chunk),
             )
             found.update((row[0], _execution(row[1:])) for row in rows)
+        return found
+
+    def message_types_of(self, execution_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The types of the records of each of these executions."""
+        found: dict[str, tuple[str, ...]] = {}
+        for chunk in _chunks(execution_ids):
+            rows = self._database.rows(
+                f"SELECT execution_id, types FROM executions WHERE execution_id IN ({marks(len(chunk))})", tuple(chunk)
+            )
+            found.update((execution_id, tuple(filter(None, types.split(",")))) for execution_id, types in rows)
         return found
 
     def error_groups(self, query: LogQuery, until_ms: int, limit: int = 100) -> tuple[ErrorGroup, ...]:

@@ -8,9 +8,15 @@ from __future__ import annotations
 from provision import names
 from services import metrics, pipes, propagation
 from services.agreement_check import Checker, CheckResult
+from services.audit import Audit
 from services.aws import Aws
 from services.config import AwsAccess
-from services.dead_letters import DeadLetterQueue, Depth, Look
+from services.dead_letters import DeadLetterQueue, Depth
+from services.dead_letters.cases import Casebook
+from services.dead_letters.evidence import from_log
+from services.dead_letters.memory import Memory
+from services.dead_letters.watch import Watch
+from services.dead_letters.works import Works
 from services.errors import DashboardError
 from services.key_facts import FactsReader
 from services.load_test import LoadResult
@@ -26,8 +32,6 @@ from services.shared import Shared
 from services.topic_feed import TopicFeed
 from services.weather import TablePage, WeatherRecord, WeatherTable, Write
 
-#: How many dead letters a page shows.
-PEEKED = 500
 #: How far back AWS's own metrics go, in seconds.
 METRICS_WINDOW_S = 3600.0
 #: Seconds between two looks at the log: a region may allow five FilterLogEvents a second for the whole account.
@@ -51,13 +55,23 @@ class Pipeline:
         self.log_tail = LogTail(self._aws)
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
-        self.dead_letters: Shared[Look] = Shared(lambda: self.queue.look(PEEKED), 5.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
         self.log: Shared[LogView] = Shared(
             self.log_tail.refresh, LOG_EVERY_S if access.endpoint_url else LOG_EVERY_AWS_S
         )
+        self.audit = Audit(self._aws)
+        self.memory = Memory(lambda: self.audit)
+        self.casebook = Casebook(
+            self._aws,
+            self.cache,
+            self.table,
+            from_log(lambda: self.log.get().value),
+            lambda: self.memory.kept().records,
+        )
+        self.dead_letters = Watch(self.queue, self.casebook, self.depth)
+        self.letter_works = Works(self.queue, self.audit, self._letters_changed)
         self.checker = Checker(
-            self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
+            self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters.letters)
         )
         self.check_job: OneJob[CheckResult] = OneJob()
         self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
@@ -67,6 +81,7 @@ class Pipeline:
             lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
         )
         self.feed.start()
+        self.dead_letters.start()
 
     @property
     def aws_endpoint(self) -> str:
@@ -92,8 +107,13 @@ class Pipeline:
             # The write is done; that its arrival cannot be watched must not look like a failed write.
             return Propagation(write, expected=True, problem=str(error))
 
+    def _letters_changed(self) -> None:
+        self.depth.forget()
+        self.dead_letters.ask()
+
     def close(self) -> None:
-        """Ends the subscription and closes every connection."""
+        """Ends the subscription and the watch, and closes every connection."""
+        self.dead_letters.close()
         self.feed.close()
         self.cache.close()
         self.log_tail.close()

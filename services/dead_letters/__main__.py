@@ -22,18 +22,26 @@ from services import targets
 from services.audit import Audit
 from services.aws import Aws
 from services.dead_letters.cases import Casebook
+from services.dead_letters.evidence import from_log
+from services.dead_letters.export import described, described_letter
 from services.dead_letters.letter import DeadLetter
+from services.dead_letters.memory import Memory
+from services.dead_letters.purge import purge
 from services.dead_letters.queue import DeadLetterQueue, Look
 from services.dead_letters.repair import Fate, Handle, Order, Report, deleting, repairing, work
 from services.dead_letters.standing import Case, plan
 from services.errors import DashboardError
 from services.jobs import Control
+from services.log_tail import LogTail, LogView
 from services.momento import MomentoCache
 from services.reconcile import Reconciler
 from services.weather import WeatherTable
 
 #: Letters that one command looks at.
 MOST = 20_000
+#: How far back causes are looked for in the log, in ms, and how long one reading may take, in seconds.
+LOG_WINDOW_MS = 24 * 3_600_000
+READ_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -97,20 +105,40 @@ def _parser() -> argparse.ArgumentParser:
 def _parts() -> Iterator[Parts]:
     _, access, address = targets.of_environment()
     aws, cache = Aws(access), MomentoCache(address)
+    tail = LogTail(aws)
     try:
         table = WeatherTable(aws)
-        casebook = Casebook(aws, cache, table, lambda _: {}, dict)
-        yield Parts(DeadLetterQueue(aws), casebook, Reconciler(cache, table), Audit(aws))
+        audit = Audit(aws)
+        memory = Memory(lambda: audit)
+        witness = from_log(lambda: _read_back(tail))
+        casebook = Casebook(aws, cache, table, witness, lambda: memory.kept().records)
+        yield Parts(DeadLetterQueue(aws), casebook, Reconciler(cache, table), audit)
     finally:
+        tail.close()
         cache.close()
         aws.close()
+
+
+def _read_back(tail: LogTail) -> LogView:
+    """The log of the last LOG_WINDOW_MS, as far as it can be read in READ_S. Raises DashboardError."""
+    tail.ask_for(LOG_WINDOW_MS)
+    deadline = time.monotonic() + READ_S
+    view = tail.refresh()
+    while view.state.reading_back and time.monotonic() < deadline:
+        view = tail.refresh()
+    return view
 
 
 def _list(parts: Parts, options: argparse.Namespace) -> int:
     look = parts.queue.look(MOST)
     letters = _chosen(look, options)
-    for letter in letters:
-        _say(options, _letter(letter), f"{letter.message_id}  {_age(letter):>8}  {letter.pipe or letter.problem}")
+    for case in parts.casebook.unread(letters) if letters else ():
+        letter = case.letter
+        _say(
+            options,
+            described_letter(letter) | {"cause": case.cause.words},
+            f"{letter.message_id}  {_age(letter):>8}  {letter.pipe or letter.problem}  {case.cause.words}",
+        )
     if not options.json:
         print(f"{len(letters):,} of about {look.about:,} messages." if letters else "The queue is empty.")
     return 3 if letters else 0
@@ -118,17 +146,17 @@ def _list(parts: Parts, options: argparse.Namespace) -> int:
 
 def _show(parts: Parts, options: argparse.Namespace) -> int:
     letters = _chosen(parts.queue.look(MOST), options)
-    hydrated = parts.casebook.hydrated(letters)
     for case in parts.casebook.cases(letters):
-        found = hydrated[case.letter.message_id]
-        records = [asdict(record) for record in found.records]
+        cause, found = case.cause, case.hydrated
+        where = f" in the {cause.stage}" if cause.stage else ""
         _say(
             options,
-            _case(case) | {"recovery": found.recovery.value, "records": records},
+            described(case),
             "\n".join(
                 (
                     f"{case.letter.message_id}  {case.letter.pipe or case.letter.problem}",
                     f"  {case.standing.value}: {case.why}",
+                    f"  cause: {cause.words}{where} ({cause.join.value})",
                     f"  record: {found.recovery.value}",
                     *(f"    {record.event_name} {record.location!r}" for record in found.records),
                     *(f"  {key.location!r}: {key.step.value} {key.problem}".rstrip() for key in case.keys),
@@ -167,10 +195,8 @@ def _purge(parts: Parts, options: argparse.Namespace) -> int:
     total = parts.queue.depth().total
     if not _agreed(options, f"Delete all of about {total:,} messages for good? Nothing is repaired."):
         return 1
-    lines = [_letter(letter) for letter in parts.queue.look(MOST).letters]
-    act = parts.audit.begin("Purge the dead-letter queue", _who(), options.why, lines, about=total)
-    parts.queue.purge()
-    act.end("purged", [])
+    letters = parts.queue.look(MOST).letters
+    total = purge(parts.queue, parts.audit, _who(), options.why, options.queue, letters)
     _say(options, {"purged": True, "about": total}, "Purged. SQS takes up to a minute.")
     return 0
 
@@ -228,22 +254,6 @@ def _who() -> str:
 
 def _say(options: argparse.Namespace, content: Mapping[str, Any], words: str) -> None:
     print(json.dumps(content, ensure_ascii=False, default=str) if options.json else words)
-
-
-def _letter(letter: DeadLetter) -> dict[str, Any]:
-    return asdict(letter) | {"sent_at": letter.sent_at.isoformat()}
-
-
-def _case(case: Case) -> dict[str, Any]:
-    keys = [
-        {"location": key.location, "item": key.item, "cached": _text(key.cached), "step": key.step.value}
-        for key in case.keys
-    ]
-    return _letter(case.letter) | {"standing": case.standing.value, "why": case.why, "keys": keys}
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("utf-8", "replace")
 
 
 def _age(letter: DeadLetter) -> str:

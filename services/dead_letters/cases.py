@@ -1,7 +1,7 @@
-"""Bringing together what is known of dead letters: the records they point at, and both sides of each key now.
+"""Bringing together what is known of dead letters: record, cause, and both sides of each key now.
 
-letters ─▶ records of the stream (kept once found) ─┬─▶ keys ─▶ table and cache, each key once ─▶ cases
-           the pipes' log, where the stream forgot ─┘
+letters ─▶ records of the stream, else saved ones ─┬─▶ keys ─▶ table and cache, each key once ─▶ cases
+           the pipes' log, where both are gone ────┘
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from provision import names
 from services.aws import Aws
+from services.dead_letters.causes import Cause
+from services.dead_letters.evidence import Evidence, Witness
 from services.dead_letters.letter import DeadLetter
 from services.dead_letters.records import Hydrated, Recovery, hydrate
-from services.dead_letters.standing import Case, KeyState, judge
+from services.dead_letters.standing import Case, KeyState, Standing, judge
 from services.errors import DashboardError
 from services.momento import MomentoCache
 from services.reconcile import step
@@ -25,11 +27,11 @@ from services.weather import WeatherTable
 KEPT = 50_000
 #: Keys that are read at once.
 _READERS = 8
+#: What saving may bring back.
+_LOST = frozenset({Recovery.TRIMMED, Recovery.GONE, Recovery.UNREADABLE})
 
-#: Location by sequence number, for those of the asked ones that the pipes' log tells.
-LocationsOf = Callable[[Collection[str]], Mapping[str, str]]
-#: The error of the newest execution of each pipe whose newest execution failed.
-PipeErrors = Callable[[], Mapping[str, str]]
+#: Saved records by message id.
+SavedRecords = Callable[[], Mapping[str, Hydrated]]
 
 _NO_KEYS = {
     Recovery.TRIMMED: "The stream has forgotten the record, and the pipes' log does not tell its key.",
@@ -43,13 +45,13 @@ class Casebook:
     """Makes cases of letters. Safe to share between threads."""
 
     def __init__(
-        self, aws: Aws, cache: MomentoCache, table: WeatherTable, locations_of: LocationsOf, pipe_errors: PipeErrors
+        self, aws: Aws, cache: MomentoCache, table: WeatherTable, witness: Witness, saved: SavedRecords
     ) -> None:
         self._aws = aws
         self._cache = cache
         self._table = table
-        self._locations_of = locations_of
-        self._pipe_errors = pipe_errors
+        self._witness = witness
+        self._saved = saved
         self._found: OrderedDict[str, Hydrated] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -64,37 +66,40 @@ class Casebook:
             self._found.update({name: what for name, what in fresh.items() if what.recovery is Recovery.FOUND})
             while len(self._found) > KEPT:
                 self._found.popitem(last=False)
-        return known | fresh
+        lost = [name for name, what in fresh.items() if what.recovery in _LOST]
+        saved = self._saved() if lost else {}
+        return known | fresh | {name: saved[name] for name in lost if name in saved}
 
     def cases(self, letters: Sequence[DeadLetter]) -> tuple[Case, ...]:
-        """The cases of the letters, in their order. Raises a DashboardError when the stream cannot be read."""
-        hydrated = self.hydrated(letters)
-        locations = self._locations(letters, hydrated)
+        """The cases of the letters, in their order, with both sides of every key read now. Raises DashboardError."""
+        hydrated, evidence = self.hydrated(letters), self._witness(letters)
+        locations = _locations(letters, hydrated, evidence)
         states = self._states({location for each in locations.values() for location in each})
-        errors = self._pipe_errors()
         return tuple(
             judge(
                 letter,
                 [states[location] for location in locations[letter.message_id]],
                 _no_keys(hydrated[letter.message_id]),
-                errors.get(letter.pipe, ""),
+                evidence.failing.get(letter.pipe, ""),
+                evidence.causes.get(letter.message_id, Cause()),
+                hydrated[letter.message_id],
             )
             for letter in letters
         )
 
-    def _locations(self, letters: Sequence[DeadLetter], hydrated: Mapping[str, Hydrated]) -> dict[str, tuple[str, ...]]:
-        """The keys of each letter: from its records, or from the log when it points at one record."""
-        alone = {
-            each.message_id: each.first_sequence_number
-            for each in letters
-            if not hydrated[each.message_id].locations and each.batch_size == 1
-        }
-        told = self._locations_of(set(alone.values())) if alone else {}
-        return {
-            each.message_id: hydrated[each.message_id].locations
-            or ((told[alone[each.message_id]],) if alone.get(each.message_id) in told else ())
-            for each in letters
-        }
+    def unread(self, letters: Sequence[DeadLetter]) -> tuple[Case, ...]:
+        """The cases of the letters without a look at the stream, the table and the cache. Never raises."""
+        evidence = self._witness(letters)
+        return tuple(
+            Case(
+                letter,
+                (),
+                Standing.NOT_READ,
+                "Its record and key are read when it is opened or planned.",
+                evidence.causes.get(letter.message_id, Cause()),
+            )
+            for letter in letters
+        )
 
     def _states(self, locations: Collection[str]) -> dict[str, KeyState]:
         with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="dead letters") as pool:
@@ -112,3 +117,14 @@ class Casebook:
 def _no_keys(hydrated: Hydrated) -> str:
     why = _NO_KEYS.get(hydrated.recovery, "The record has no key of this table.")
     return f"{why} {hydrated.problem}".strip()
+
+
+def _locations(
+    letters: Sequence[DeadLetter], hydrated: Mapping[str, Hydrated], evidence: Evidence
+) -> dict[str, tuple[str, ...]]:
+    """The keys of each letter: from its records, or from the log when it points at one record."""
+    found = {}
+    for letter in letters:
+        told = evidence.locations.get(letter.first_sequence_number, "") if letter.batch_size == 1 else ""
+        found[letter.message_id] = hydrated[letter.message_id].locations or ((told,) if told else ())
+    return found

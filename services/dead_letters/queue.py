@@ -9,10 +9,13 @@ hide them from the work.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from provision import names
 from services.aws import Aws, translated
@@ -23,6 +26,8 @@ from services.errors import Throttled
 HOLD_S = 60
 #: A look ends at so many bytes of message bodies, whatever its limit.
 LOOK_BYTES = 64 * 2**20
+#: A look ends after so many seconds: what it held first must not come again while it goes on.
+LOOK_S = HOLD_S - 15
 #: SQS takes and gives messages in tens.
 _TEN = 10
 
@@ -104,9 +109,9 @@ class DeadLetterQueue:
             about = self.depth().visible
             held: dict[str, Held] = {}
             handles: list[str] = []
-            complete, size = False, 0
+            complete, size, deadline = False, 0, time.monotonic() + LOOK_S
             try:
-                while len(held) < limit and size < LOOK_BYTES:
+                while len(held) < limit and size < LOOK_BYTES and time.monotonic() < deadline:
                     batch = self.receive(wait_s=1 if len(held) < about else 0)
                     handles += [message.handle for message in batch]
                     size += sum(len(message.letter.body) for message in batch)
@@ -164,10 +169,23 @@ class DeadLetterQueue:
     def purge(self) -> None:
         """Deletes every message, those that are held included. SQS takes up to 60 s, and allows one purge in 60 s.
 
-        Messages that are sent while it purges may be deleted too.
+        Messages that are sent while it purges may be deleted too. Raises Throttled for a second purge in 60 s.
         """
         with self.work(), translated(f"Purging queue {names.QUEUE}"):
-            self._aws.sqs.purge_queue(QueueUrl=self._queue_url())
+            try:
+                self._aws.sqs.purge_queue(QueueUrl=self._queue_url())
+            except ClientError as error:
+                if "PurgeQueueInProgress" not in error.response.get("Error", {}).get("Code", ""):
+                    raise
+                raise Throttled(
+                    f"Queue {names.QUEUE} was purged less than 60 s ago, and SQS allows one purge in 60 s.",
+                    "Wait a minute; what was there is being deleted already.",
+                ) from error
+
+    @property
+    def working(self) -> bool:
+        """Whether this process works on the messages now."""
+        return self._working.locked()
 
     def _change_hold(self, handles: list[str], seconds: int) -> None:
         for start in range(0, len(handles), _TEN):

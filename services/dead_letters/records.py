@@ -36,6 +36,7 @@ class Recovery(Enum):
     """Whether the stream still had what a letter points at."""
 
     FOUND = "found"
+    SAVED = "saved before the stream forgot it"
     PARTLY = "found in part"
     TRIMMED = "forgotten by the stream"
     GONE = "the stream or its shard is gone"

@@ -4,6 +4,7 @@
     REPAIRABLE       for at least one key the cache is to be put or deleted
     NEEDS_ATTENTION  the cache or the table cannot be read or written now, or the pipe's newest execution failed as well
     UNKNOWN          the stream has forgotten the record, and nothing else tells its key
+    NOT_READ         one of so many letters that its key was not read
 
 A letter of the topic-publish pipe tells of an event that no subscriber got. Its key is judged like the others; the
 event itself is lost unless somebody publishes it again, which is a choice of its own (DESIGN decision 9).
@@ -17,7 +18,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from provision import names
+from services.dead_letters.causes import Cause
 from services.dead_letters.letter import DeadLetter
+from services.dead_letters.records import Hydrated, Recovery
 from services.reconcile import Step
 
 
@@ -28,6 +31,8 @@ class Standing(Enum):
     REPAIRABLE = "repairable"
     NEEDS_ATTENTION = "needs attention"
     UNKNOWN = "unknown"
+    #: Too many letters to read the keys of all of them.
+    NOT_READ = "not read yet"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,10 @@ class KeyState:
     problem: str = ""
 
 
+NO_CAUSE = Cause()
+NOT_HYDRATED = Hydrated(Recovery.UNREADABLE, problem="Not read yet.")
+
+
 @dataclass(frozen=True)
 class Case:
     """One letter with what is known of its keys, its standing, and why."""
@@ -49,6 +58,18 @@ class Case:
     keys: tuple[KeyState, ...]
     standing: Standing
     why: str
+    cause: Cause = NO_CAUSE
+    hydrated: Hydrated = NOT_HYDRATED
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        """The keys that it is about."""
+        return tuple(key.location for key in self.keys)
+
+    @property
+    def event_names(self) -> tuple[str, ...]:
+        """What happened to the records that it points at, each once."""
+        return tuple(dict.fromkeys(record.event_name for record in self.hydrated.records))
 
     @property
     def event_lost(self) -> bool:
@@ -56,19 +77,30 @@ class Case:
         return self.letter.pipe == names.pipe(names.TOPIC_PUBLISH)
 
 
-def judge(letter: DeadLetter, keys: Sequence[KeyState], why_no_keys: str, pipe_fails: str) -> Case:
+def judge(
+    letter: DeadLetter,
+    keys: Sequence[KeyState],
+    why_no_keys: str,
+    pipe_fails: str,
+    cause: Cause = NO_CAUSE,
+    hydrated: Hydrated = NOT_HYDRATED,
+) -> Case:
     """The case of a letter. `pipe_fails` is the error of its pipe's newest execution, "" when that succeeded."""
+    standing, why = _standing(keys, why_no_keys, pipe_fails)
+    return Case(letter, tuple(keys), standing, why, cause, hydrated)
+
+
+def _standing(keys: Sequence[KeyState], why_no_keys: str, pipe_fails: str) -> tuple[Standing, str]:
     if not keys:
-        return Case(letter, (), Standing.UNKNOWN, why_no_keys)
+        return Standing.UNKNOWN, why_no_keys
     problem = next((key.problem for key in keys if key.problem), "")
     if problem:
-        return Case(letter, tuple(keys), Standing.NEEDS_ATTENTION, problem)
+        return Standing.NEEDS_ATTENTION, problem
     if all(key.step is Step.NOTHING for key in keys):
-        return Case(letter, tuple(keys), Standing.ALREADY_RIGHT, "The cache says what the table says.")
+        return Standing.ALREADY_RIGHT, "The cache says what the table says."
     if pipe_fails:
-        why = f"The pipe's newest execution failed as well: {pipe_fails}"
-        return Case(letter, tuple(keys), Standing.NEEDS_ATTENTION, why)
-    return Case(letter, tuple(keys), Standing.REPAIRABLE, _todo(keys))
+        return Standing.NEEDS_ATTENTION, f"The pipe's newest execution failed as well: {pipe_fails}"
+    return Standing.REPAIRABLE, _todo(keys)
 
 
 def _todo(keys: Sequence[KeyState]) -> str:

@@ -14,6 +14,7 @@ from services.audit import Audit, Stage
 from services.aws import Aws
 from services.dead_letters import DeadLetter
 from services.dead_letters.cases import Casebook
+from services.dead_letters.evidence import Evidence
 from services.dead_letters.repair import FAILURES, Fate, Handle, Order, Report, Result, deleting, repairing, work
 from services.dead_letters.republish import republishing
 from services.dead_letters.standing import Case, Standing, plan
@@ -71,7 +72,7 @@ def letters_of(pipeline: Pipeline, count: int) -> tuple[DeadLetter, ...]:
 
 
 def book(pipeline: Pipeline, own: Aws, told: Mapping[str, str] | None = None) -> Casebook:
-    return Casebook(own, pipeline.cache, pipeline.table, lambda _: told or {}, dict)
+    return Casebook(own, pipeline.cache, pipeline.table, lambda _: Evidence(locations=told or {}), dict)
 
 
 def order(cases: tuple[Case, ...], why: str = "the key was revoked") -> Order:

@@ -11,7 +11,7 @@ from services.agreement_check import Checker, CheckResult
 from services.audit import Audit
 from services.aws import Aws
 from services.config import AwsAccess
-from services.dead_letters import DeadLetterQueue, Depth
+from services.dead_letters import DeadLetterQueue, Depth, QueueFacts
 from services.dead_letters.cases import Casebook
 from services.dead_letters.evidence import from_log
 from services.dead_letters.memory import Memory
@@ -59,6 +59,7 @@ class Pipeline:
         self.log: Shared[LogView] = Shared(
             self.log_tail.refresh, LOG_EVERY_S if access.endpoint_url else LOG_EVERY_AWS_S
         )
+        self.queue_facts: Shared[QueueFacts] = Shared(self.queue.facts, 60.0)
         self.audit = Audit(self._aws)
         self.memory = Memory(lambda: self.audit)
         self.casebook = Casebook(

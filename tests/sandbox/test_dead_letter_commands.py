@@ -42,7 +42,9 @@ def two_letters(sandbox_stack: SandboxState, aws: AwsClients, pipeline: Pipeline
     wait_until(lambda: len(pipeline.queue.look().letters) == 2, what="two dead letters")
     admin.use_right_key()
     # The pipes deliver again, which the log tells; else the target would count as failing.
-    after, _ = check({"Location": f"{place} after", "MaxTemp": 50, "MinTemp": 40, "ChancesOfPrecipitation": 1, "TTL": 9})
+    after, _ = check(
+        {"Location": f"{place} after", "MaxTemp": 50, "MinTemp": 40, "ChancesOfPrecipitation": 1, "TTL": 9}
+    )
     assert after is not None
     assert pipeline.put(after).complete
     yield place

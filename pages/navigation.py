@@ -32,6 +32,7 @@ pages = [
     st.Page("pipes.py", title="Pipes", icon=":material/valve:"),
     st.Page("logs.py", title="Logs", icon=":material/list_alt:"),
     st.Page("dead_letters.py", title="Dead letters", icon=":material/inbox:", url_path="dead-letters"),
+    st.Page("audit.py", title="Audit", icon=":material/history_edu:"),
 ]
 if runtime.target is Target.SANDBOX:
     pages.append(st.Page("sandbox.py", title="Sandbox", icon=":material/science:"))

@@ -5,10 +5,12 @@ One object per target and process, shared by all viewers. Reads that every page 
 
 from __future__ import annotations
 
+import time
+
 from provision import names
 from services import metrics, pipes, propagation
 from services.agreement_check import Checker, CheckResult
-from services.audit import Audit
+from services.audit import Audit, Entry
 from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetterQueue, Depth, QueueFacts
@@ -37,6 +39,8 @@ METRICS_WINDOW_S = 3600.0
 #: Seconds between two looks at the log: a region may allow five FilterLogEvents a second for the whole account.
 LOG_EVERY_S = 1.0
 LOG_EVERY_AWS_S = 5.0
+#: Seconds between two readings of the audit log.
+AUDIT_EVERY_S = 5.0
 
 
 class Pipeline:
@@ -61,6 +65,7 @@ class Pipeline:
         )
         self.queue_facts: Shared[QueueFacts] = Shared(self.queue.facts, 60.0)
         self.audit = Audit(self._aws)
+        self._audit_entries: dict[float, Shared[tuple[Entry, ...]]] = {}
         self.memory = Memory(lambda: self.audit)
         self.casebook = Casebook(
             self._aws,
@@ -88,6 +93,12 @@ class Pipeline:
     def aws_endpoint(self) -> str:
         """The endpoint that DynamoDB calls go to."""
         return self._aws.endpoint
+
+    def audit_entries(self, window_s: float) -> Shared[tuple[Entry, ...]]:
+        """The audit log's entries of the last `window_s` seconds, newest first, read at most every 5 s."""
+        return self._audit_entries.setdefault(
+            window_s, Shared(lambda: self.audit.entries(time.time() - window_s), AUDIT_EVERY_S)
+        )
 
     def put(self, record: WeatherRecord) -> Propagation:
         """Writes a record and watches it arrive. Raises DashboardError when the write itself fails."""

@@ -20,7 +20,7 @@ from services.dead_letters.records import Hydrated, Recovery, hydrate
 from services.dead_letters.standing import Case, KeyState, Standing, judge
 from services.errors import DashboardError
 from services.momento import MomentoCache
-from services.reconcile import step
+from services.reconcile import goal
 from services.weather import WeatherTable
 
 #: Found records that are kept, so that no look reads them from the stream again.
@@ -111,7 +111,7 @@ class Casebook:
             table = self._table.get(location)
         except DashboardError as error:
             return KeyState(location, problem=str(error))
-        return KeyState(location, table.item, cached, step(table, cached))
+        return KeyState(location, table.item, cached, goal(table, cached))
 
 
 def _no_keys(hydrated: Hydrated) -> str:

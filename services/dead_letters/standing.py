@@ -37,7 +37,7 @@ class Standing(Enum):
 
 @dataclass(frozen=True)
 class KeyState:
-    """Both sides of one key at one moment, and what would bring the cache to the table; `problem` when unreadable."""
+    """Both sides of one key at one moment, and what a repair would do to the cache; `problem` when unreadable."""
 
     location: str
     item: Mapping[str, str] | None = None

@@ -20,6 +20,7 @@ PAGES = {
     "pipes": "Pipes",
     "logs": "Logs",
     "dead_letters": "Dead letters",
+    "audit": "Audit",
     "sandbox": "Sandbox",
 }
 

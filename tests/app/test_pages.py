@@ -20,6 +20,7 @@ EMPTY = {
     "pipes": "None in the last quarter of an hour.",
     "logs": "0 of 0 executions match.",
     "dead_letters": "The queue is empty.",
+    "audit": "0 of 0 acts match.",
     "sandbox": "No traffic yet.",
 }
 FULL = {
@@ -29,7 +30,8 @@ FULL = {
     "live_topic": "The newest 200 events.",
     "pipes": "Log records",
     "logs": "Select a row to see the execution.",
-    "dead_letters": "Select a row to read one.",
+    "dead_letters": "Select one row to read it, or several to act on them.",
+    "audit": "Select a row to see what the act was about.",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",
 }
 

@@ -15,6 +15,7 @@ PAGES = {
     "pipes": "Pipes",
     "logs": "Logs",
     "dead-letters": "Dead letters",
+    "audit": "Audit",
     "sandbox": "Sandbox",
 }
 

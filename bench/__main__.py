@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import propagation, replay, startup, sustained
+from bench import dead_letters, propagation, replay, startup, sustained
 from bench.machine import machine_line
 
 MEASUREMENTS = {
@@ -16,6 +16,7 @@ MEASUREMENTS = {
     "propagation": propagation.measure,
     "replay": replay.measure,
     "sustained": sustained.measure,
+    "dead-letters": dead_letters.measure,
 }
 
 

@@ -47,6 +47,13 @@ def cell(page: Page, text: str) -> Locator:
     return page.locator("[role=gridcell]").filter(has_text=re.compile(f"^{re.escape(text)}$"))
 
 
+def select_letter(page: Page, row: int) -> None:
+    """Selects a message on the page Dead letters, counted from 0, or takes its selection back."""
+    table = page.locator("[class*=st-key-letters_table_]")
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 15, "y": 35 * (row + 1.5)})
+
+
 def badge(page: Page, word: str) -> Locator:
     """The badge with this word, which its icon stands before."""
     return main(page).get_by_text(re.compile(f"(^| ){word}$"))

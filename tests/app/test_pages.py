@@ -8,9 +8,12 @@ import pytest
 
 from provision.names import QUEUE, TABLE
 from sandbox.state import SandboxState
+from services.audit import Audit
+from services.aws import Aws
 from tests.app.screen import PAGES, open_page, words
 from tests.app.wire import dead_letter, item, publish
 from tests.conftest import AwsClients
+from tests.sandbox.running_pipeline import aws_access
 
 EMPTY = {
     "overview": "All pipes run, nothing failed lately, and the dead-letter queue is empty.",
@@ -47,6 +50,9 @@ def full_stack(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[None]:
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     for body in (dead_letter("weather-stats-demo-cache-put-pipe"), "someone else's message"):
         sqs.send_message(QueueUrl=url, MessageBody=body)
+    clients = Aws(aws_access(sandbox_stack))
+    Audit(clients).begin("Repair dead letters", "**ann**", "drill", [{"message": "m-1"}])
+    clients.close()
     yield
     sqs.purge_queue(QueueUrl=url)
 

@@ -12,7 +12,9 @@ from botocore.stub import Stubber
 
 from provision import names
 from sandbox.state import SandboxState
+from services.agreement_check import make_right_audited
 from services.audit import Audit, whole_lines
+from services.audit_acts import acts
 from services.aws import Aws
 from services.dead_letters import DeadLetterQueue, QueueBusy, watch
 from services.dead_letters.cases import Casebook
@@ -248,3 +250,15 @@ def test_a_purge_wants_the_name_keeps_the_bodies_and_says_when_it_was_too_soon(
         stub.add_client_error("purge_queue", "AWS.SimpleQueueService.PurgeQueueInProgress", "Only one PurgeQueue")
         with pytest.raises(Throttled, match="less than 60 s ago"):
             DeadLetterQueue(own).purge()
+
+
+def test_keys_that_are_made_right_on_lookup_are_an_act_of_the_audit_log(own: Aws, pipeline: Pipeline) -> None:
+    since, place = time.time() - 1, a_location("Audited")
+    assert pipeline.put(a_record(place)).complete
+    pipeline.cache.delete(names.CACHE, place)
+
+    make_right_audited(pipeline.reconciler, pipeline.audit, "ann", [place], Control())
+
+    (act,) = [act for act in acts(Audit(own).entries(since), time.time()) if act.act == "Make keys right"]
+    assert (act.who, act.outcome) == ("ann", "1 of 1 right, 0 gave up")
+    assert [line["key"] for line in act.lines] == [place, place]

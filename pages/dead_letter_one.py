@@ -89,7 +89,7 @@ def _decoded(letter: DeadLetter, retention_s: int) -> None:
 def _cause(case: Case) -> None:
     cause = case.cause
     st.markdown("**Cause**")
-    if cause.join is Join.NOT_FOUND:
+    if cause.join in (Join.NOT_FOUND, Join.NOT_READ):
         st.text(_no_log(case))
         return
     stage = f" in the {cause.stage}" if cause.stage else ""

@@ -71,7 +71,7 @@ class Pipeline:
             self._aws,
             self.cache,
             self.table,
-            from_log(lambda: self.log.get().value),
+            from_log(self.log_tail, lambda: self.log.get().value),
             lambda: self.memory.kept().records,
         )
         self.dead_letters = Watch(self.queue, self.casebook, self.depth)

@@ -39,8 +39,7 @@ from services.weather import WeatherTable
 
 #: Letters that one command looks at.
 MOST = 20_000
-#: How far back causes are looked for in the log, in ms, and how long one reading may take, in seconds.
-LOG_WINDOW_MS = 24 * 3_600_000
+#: How long one reading of the log may take, in seconds.
 READ_S = 20.0
 
 
@@ -110,7 +109,7 @@ def _parts() -> Iterator[Parts]:
         table = WeatherTable(aws)
         audit = Audit(aws)
         memory = Memory(lambda: audit)
-        witness = from_log(lambda: _read_back(tail))
+        witness = from_log(tail, lambda: _read_back(tail))
         casebook = Casebook(aws, cache, table, witness, lambda: memory.kept().records)
         yield Parts(DeadLetterQueue(aws), casebook, Reconciler(cache, table), audit)
     finally:
@@ -120,8 +119,7 @@ def _parts() -> Iterator[Parts]:
 
 
 def _read_back(tail: LogTail) -> LogView:
-    """The log of the last LOG_WINDOW_MS, as far as it can be read in READ_S. Raises DashboardError."""
-    tail.ask_for(LOG_WINDOW_MS)
+    """The log of the window that was asked for, as far as it can be read in READ_S. Raises DashboardError."""
     deadline = time.monotonic() + READ_S
     view = tail.refresh()
     while view.state.reading_back and time.monotonic() < deadline:

@@ -42,10 +42,14 @@ class Join(Enum):
     BY_NUMBER = "by sequence number"
     BY_TIME = "probably, by time"
     NOT_FOUND = "not found"
+    NOT_READ = "not read yet"
 
 
 #: The cause of a letter that no log tells of.
 NO_LOG = "no log found"
+#: The same, while the log of its time is still being read.
+LOG_NOT_READ = "the log of its time is still being read"
+_WITHOUT = {Join.NOT_FOUND: NO_LOG, Join.NOT_READ: LOG_NOT_READ}
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,15 @@ class Cause:
     @property
     def kind(self) -> str:
         """What causes that are alike have in common: the error without ids, times and numbers."""
-        if self.join is Join.NOT_FOUND:
-            return NO_LOG
+        if self.join in _WITHOUT:
+            return _WITHOUT[self.join]
         return signature(self.error, self.status) or f"failed in the {self.stage or 'execution'}, without an error"
 
     @property
     def words(self) -> str:
         """The cause in a line; may quote AWS or the target."""
-        if self.join is Join.NOT_FOUND:
-            return NO_LOG
+        if self.join in _WITHOUT:
+            return _WITHOUT[self.join]
         error = f"HTTP {self.status}: {self.error}".removesuffix(": ") if self.status is not None else self.error
         return f"{'probably ' if self.join is Join.BY_TIME else ''}{error or self.kind}"
 
@@ -93,17 +97,19 @@ def causes(
     by_number: Mapping[tuple[str, str], Execution],
     failed: Mapping[str, Sequence[Execution]],
     message_types: Mapping[str, Collection[str]],
+    read_back_to_ms: int = 0,
 ) -> dict[str, Cause]:
     """The cause of each letter, by message id.
 
     `by_number` has executions by pipe and sequence number, `failed` each pipe's failed ones, and `message_types` what
-    the log has of each, by execution id.
+    the log has of each, by execution id. Before `read_back_to_ms` the log was not read yet.
     """
     found = {}
     for letter in letters:
         join, execution = _execution_of(letter, by_number, failed.get(letter.pipe, ()))
         if execution is None:
-            found[letter.message_id] = Cause()
+            not_read = letter.pipe and failed_at_ms(letter) < read_back_to_ms
+            found[letter.message_id] = Cause(Join.NOT_READ if not_read else Join.NOT_FOUND)
         else:
             stage = stage_of(message_types.get(execution.execution_id, ()))
             found[letter.message_id] = Cause(join, execution.execution_id, stage, execution.status, execution.error)

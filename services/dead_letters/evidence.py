@@ -12,11 +12,13 @@ from services.dead_letters.letter import DeadLetter
 from services.errors import DashboardError
 from services.log_queries import LogQuery
 from services.log_store import LogStore
-from services.log_tail import LogView
+from services.log_tail import LogTail, LogView
 from services.pipe_logs import Execution, Outcome
 
 #: A pipe whose newest execution ended in a failure within so many seconds counts as failing now.
 FAILING_S = 15
+#: The log is asked for from so much before the oldest letter on, in ms: the execution began before it failed.
+MARGIN_MS = 5 * 60_000
 #: Failed executions of each pipe that causes by time are looked for among.
 _FAILED = 2_000
 
@@ -26,13 +28,11 @@ class Evidence:
     """What the log tells of some letters; `problem` says in words why it could not be asked, if it could not.
 
     `causes` are by message id, `locations` by sequence number, and `failing` has the error of each pipe that fails now.
-    `complete_from_ms` is the moment (epoch ms) from which on everything in the log is known.
     """
 
     causes: Mapping[str, Cause] = field(default_factory=dict)
     locations: Mapping[str, str] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
-    complete_from_ms: int = 0
     problem: str = ""
 
 
@@ -40,17 +40,20 @@ class Evidence:
 Witness = Callable[[Sequence[DeadLetter]], Evidence]
 
 
-def from_log(read: Callable[[], LogView]) -> Witness:
-    """A witness that asks the log that `read` gives."""
+def from_log(tail: LogTail, read: Callable[[], LogView]) -> Witness:
+    """A witness that asks the log that `read` gives, and has `tail` keep it back to the oldest letter, 24 h at most."""
 
     def gather(letters: Sequence[DeadLetter]) -> Evidence:
+        failed_ms = [failed_at_ms(letter) for letter in letters if letter.pipe]
+        if failed_ms:
+            tail.ask_for(int(time.time() * 1000) - min(failed_ms) + MARGIN_MS)
         try:
             view = read()
+            read_back_to_ms = view.state.complete_from_ms if view.state.reading_back else 0
             return Evidence(
-                _causes(view.store, letters),
+                _causes(view.store, letters, read_back_to_ms),
                 view.store.locations_of(sorted(_numbers(letters))),
                 _failing(view.store),
-                view.state.complete_from_ms,
             )
         except DashboardError as error:
             return Evidence(problem=str(error))
@@ -68,7 +71,7 @@ def _numbers(letters: Sequence[DeadLetter], pipe: str | None = None) -> set[str]
     }
 
 
-def _causes(store: LogStore, letters: Sequence[DeadLetter]) -> dict[str, Cause]:
+def _causes(store: LogStore, letters: Sequence[DeadLetter], read_back_to_ms: int) -> dict[str, Cause]:
     pipes = {letter.pipe for letter in letters} & set(names.PIPES)
     by_number: dict[tuple[str, str], Execution] = {}
     failed: dict[str, tuple[Execution, ...]] = {}
@@ -80,7 +83,7 @@ def _causes(store: LogStore, letters: Sequence[DeadLetter]) -> dict[str, Cause]:
         failed[pipe] = _failed_near(store, pipe, left)
     ids = {execution.execution_id for group in failed.values() for execution in group}
     ids |= {execution.execution_id for execution in by_number.values()}
-    return causes(letters, by_number, failed, store.message_types_of(sorted(ids)))
+    return causes(letters, by_number, failed, store.message_types_of(sorted(ids)), read_back_to_ms)
 
 
 def _failed_near(store: LogStore, pipe: str, letters: Sequence[DeadLetter]) -> tuple[Execution, ...]:

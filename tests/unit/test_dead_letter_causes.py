@@ -82,6 +82,12 @@ def test_of_two_near_ones_the_nearer_is_taken_and_another_pipes_never() -> None:
     assert found["m-2"].join is Join.NOT_FOUND
 
 
+def test_while_the_log_is_read_back_a_missing_cause_is_not_called_missing() -> None:
+    found = causes([LETTER], {}, {}, {}, read_back_to_ms=failed_at_ms(LETTER) + 1)["m-1"]
+
+    assert (found.join, found.kind) == (Join.NOT_READ, "the log of its time is still being read")
+
+
 def test_an_execution_that_succeeded_is_no_cause() -> None:
     delivered = replace(FAILED, outcome=Outcome.SUCCEEDED)
 

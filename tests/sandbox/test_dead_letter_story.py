@@ -86,7 +86,8 @@ def look_for(pipeline: Pipeline, count: int) -> tuple[DeadLetter, ...]:
         letters = pipeline.queue.look(count + 100).letters
         return letters if len(letters) >= count else None
 
-    patience_s = 60 + count / 20
+    # A pipe pauses after each failure: about ten letters a second come of three pipes.
+    patience_s = 60 + count / 4
     wait_until(lambda: pipeline.queue.depth().total >= count, patience_s, f"{count} dead letters")
     found: tuple[DeadLetter, ...] = wait_until(seen, patience_s, f"a look at {count} dead letters")
     return found

@@ -120,7 +120,10 @@ def _arrivals(pipeline: Pipeline, watched: Watched) -> None:
 
 def _how_seen(watch: Watch, watched: Watched) -> None:
     look = watched.look
-    shown = f"all {len(look.letters):,}" if look.complete else f"{len(look.letters):,} of about {look.about:,}"
+    if look.complete:
+        shown = f"all {len(look.letters):,}" if look.letters else "none"
+    else:
+        shown = f"{len(look.letters):,} of about {look.about:,}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.text(f"Showing {shown}, looked at {formats.ago(time.time() - watched.looked_at)}.")
         st.button("Look again", icon=":material/refresh:", key="letters_look", on_click=watch.ask)
@@ -220,7 +223,9 @@ def _live() -> None:
         st.rerun()
     with guarded():
         pipeline = context.pipeline()
-        dead_letter_work.show(pipeline)
+        # A container of its own keeps the place of what follows, when there is no work to show yet.
+        with st.container():
+            dead_letter_work.show(pipeline)
         watched = pipeline.dead_letters.get()
         _counts(pipeline, watched)
         with st.expander("Depth and oldest age over time"):
@@ -228,6 +233,7 @@ def _live() -> None:
             st.caption("Of this dashboard's process, every 10 s for six hours.")
         _how_seen(pipeline.dead_letters, watched)
         if not watched.cases:
+            state.letters_selected = ()
             st.success("The queue is empty.", icon=":material/check_circle:")
             return
         choice = _choice()

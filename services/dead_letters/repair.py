@@ -198,7 +198,8 @@ class _Run:
         self._results[message_id] = result
         self._note()
         so_far = Report(tuple(self._results.values()))
-        self._control.report(len(self._results), len(self._order.letters), so_far.words())
+        done, total = len(self._results), len(self._order.letters)
+        self._control.report(done, total, f"{done:,} of {total:,}: {so_far.words().removesuffix('.')}")
         self._failures = self._failures + 1 if result.fate is Fate.FAILED else 0
         if self._failures >= FAILURES:
             return f"{FAILURES} failures in a row; the last one: {result.why}"

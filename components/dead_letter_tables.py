@@ -146,20 +146,22 @@ def results(found: Sequence[Result]) -> None:
 
 def depth(samples: Sequence[Sample], where: tzinfo) -> None:
     """Messages in the queue, and the age of the oldest one seen, over time."""
-    step = -(-2 * len(samples) // charts.MAX_POINTS) or 1
+    step = -(-len(samples) // charts.MAX_POINTS) or 1
     kept = samples[::step]
-    rows = [(sample.at, "Messages in the queue", float(sample.total)) for sample in kept]
-    charts.draw(_frame(rows, where), _line("Messages"), "letters_depth", "Messages in the queue over time")
+    totals = [(sample.at, float(sample.total)) for sample in kept]
+    charts.draw(_frame(totals, where), _line("Messages"), "letters_depth", "Messages in the queue over time")
+    # Nobody has looked yet where there are messages and no oldest one: that is not an age of 0.
     ages = [
-        (sample.at, "Oldest", (sample.at - sample.oldest_sent_at) / 60 if sample.oldest_sent_at else 0.0)
+        (sample.at, (sample.at - sample.oldest_sent_at) / 60 if sample.oldest_sent_at else 0.0)
         for sample in kept
+        if sample.oldest_sent_at or not sample.total
     ]
     charts.draw(_frame(ages, where), _line("Oldest, minutes"), "letters_oldest", "Age of the oldest message over time")
 
 
-def _frame(rows: Sequence[tuple[float, str, float]], where: tzinfo) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["time", "what", "value"])
-    frame["time"] = charts.moments([at for at, _, _ in rows], where)
+def _frame(rows: Sequence[tuple[float, float]], where: tzinfo) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["time", "value"])
+    frame["time"] = charts.moments([at for at, _ in rows], where)
     return frame
 
 

@@ -112,12 +112,18 @@ def _one(act: Acted) -> None:
         if not lines:
             return
         st.text(f"{formats.counted(len(lines), 'line')}: what it was about, and what became of it.")
-        texts = [{name: str(value)[:2_000] for name, value in line.items()} for line in lines[:LISTED_LINES]]
+        texts = [{name: _text(value) for name, value in line.items()} for line in lines[:LISTED_LINES]]
         st.dataframe(
             pd.DataFrame(texts).fillna(""), hide_index=True, key=f"audit_lines_{act.act_id}", alt="What the act lists"
         )
         if len(lines) > LISTED_LINES:
             st.caption(f"The first {LISTED_LINES:,}; the JSON lines have all {len(lines):,}.")
+
+
+def _text(value: object) -> str:
+    """A value of a line as the text of a cell."""
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text[:2_000]
 
 
 def _exports(found: Sequence[Acted]) -> None:

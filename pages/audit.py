@@ -12,7 +12,6 @@ import streamlit as st
 from components import formats
 from components.boxes import guarded
 from pages import context
-from services.audit import MOST_ENTRIES
 from services.audit_acts import Acted, ActState, acts, to_csv, to_json_lines
 
 state = st.session_state
@@ -145,10 +144,10 @@ def _exports(found: Sequence[Acted]) -> None:
 @st.fragment(run_every=10)
 def _live() -> None:
     with guarded():
-        entries = context.pipeline().audit_entries(WINDOWS[state.get("window") or "24 h"]).get().value
-        if len(entries) >= MOST_ENTRIES:
-            st.warning(f"Only the newest {MOST_ENTRIES:,} entries of the window are shown.")
-        found = acts(entries, time.time())
+        log = context.pipeline().audit_entries(WINDOWS[state.get("window") or "24 h"]).get().value
+        if not log.complete:
+            st.warning(f"The window has more entries than the newest {len(log.entries):,}, which are shown.")
+        found = acts(log.entries, time.time())
         matching = _matching(found)
         st.text(f"{len(matching):,} of {formats.counted(len(found), 'act')} match.")
         if matching:

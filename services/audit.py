@@ -32,8 +32,9 @@ ENTRY_BYTES = 200_000
 #: Characters of JSON in one piece of a line that is too long for one entry; a character may take 4 bytes and a
 #: backslash before it.
 PIECE = 40_000
-#: Entries that one reading gives: the newest.
+#: One reading ends after so many entries, or so many characters of them: the newest.
 MOST_ENTRIES = 20_000
+MOST_BYTES = 64 * 2**20
 
 
 class Stage(Enum):
@@ -55,6 +56,14 @@ class Entry:
     why: str
     at: float
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a reading of the log found, newest first; not `complete` when older entries of the window were left out."""
+
+    entries: tuple[Entry, ...]
+    complete: bool
 
 
 class Audit:
@@ -106,16 +115,19 @@ class Audit:
         if not started.ended:
             started.end("done", [])
 
-    def entries(
-        self, since: float, until: float | None = None, act: str = "", most: int = MOST_ENTRIES
-    ) -> tuple[Entry, ...]:
-        """The `most` newest entries from `since` to `until` (epoch seconds), newest first; of one kind of act if named.
+    def entries(self, since: float, until: float | None = None, act: str = "") -> tuple[Entry, ...]:
+        """The entries of `read` alone."""
+        return self.read(since, until, act).entries
 
-        None when nothing was ever written.
+    def read(self, since: float, until: float | None = None, act: str = "") -> Found:
+        """The newest entries from `since` to `until` (epoch seconds); of one kind of act if named.
+
+        There are none when nothing was ever written.
         """
         found: list[Entry] = []
+        size = 0
         extra: dict[str, Any] = {"filterPattern": f'{{ $.act = "{act}" }}'} if act else {}
-        while len(found) < most:
+        while len(found) < MOST_ENTRIES and size < MOST_BYTES:
             try:
                 with translated(f"Reading audit log {self.group}"):
                     page = self._aws.logs.filter_log_events(
@@ -126,12 +138,14 @@ class Audit:
                         **extra,
                     )
             except NotFound:
-                return ()
-            found += [entry for entry in map(_parsed, page.get("events", [])) if entry]
+                return Found((), complete=True)
+            events = page.get("events", [])
+            size += sum(len(event["message"]) for event in events)
+            found += [entry for entry in map(_parsed, events) if entry]
             extra["nextToken"] = page.get("nextToken", "")
             if not extra["nextToken"]:
-                break
-        return tuple(sorted(found, key=lambda entry: entry.at, reverse=True)[:most])
+                return Found(_newest_first(found), complete=True)
+        return Found(_newest_first(found), complete=False)
 
     def _ensure_stream(self) -> None:
         if self._made:
@@ -165,6 +179,10 @@ class Act:
         self.list(lines)
         self.note(Stage.OUTCOME, {"outcome": outcome, "lines": len(lines), **summary})
         self.ended = True
+
+
+def _newest_first(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: entry.at, reverse=True))
 
 
 def _create(create: Callable[[], object]) -> None:

@@ -10,7 +10,7 @@ import time
 from provision import names
 from services import metrics, pipes, propagation
 from services.agreement_check import Checker, CheckResult
-from services.audit import Audit, Entry
+from services.audit import Audit, Found
 from services.aws import Aws
 from services.config import AwsAccess
 from services.dead_letters import DeadLetterQueue, Depth, QueueFacts
@@ -65,7 +65,7 @@ class Pipeline:
         )
         self.queue_facts: Shared[QueueFacts] = Shared(self.queue.facts, 60.0)
         self.audit = Audit(self._aws)
-        self._audit_entries: dict[float, Shared[tuple[Entry, ...]]] = {}
+        self._audit_entries: dict[float, Shared[Found]] = {}
         self.memory = Memory(lambda: self.audit)
         self.casebook = Casebook(
             self._aws,
@@ -94,10 +94,10 @@ class Pipeline:
         """The endpoint that DynamoDB calls go to."""
         return self._aws.endpoint
 
-    def audit_entries(self, window_s: float) -> Shared[tuple[Entry, ...]]:
+    def audit_entries(self, window_s: float) -> Shared[Found]:
         """The audit log's entries of the last `window_s` seconds, newest first, read at most every 5 s."""
         return self._audit_entries.setdefault(
-            window_s, Shared(lambda: self.audit.entries(time.time() - window_s), AUDIT_EVERY_S)
+            window_s, Shared(lambda: self.audit.read(time.time() - window_s), AUDIT_EVERY_S)
         )
 
     def put(self, record: WeatherRecord) -> Propagation:

@@ -94,3 +94,19 @@ def test_an_audit_log_that_cannot_be_read_says_so(aws: Aws) -> None:
 
         with pytest.raises(DashboardError, match="Reading audit log"):
             Audit(aws).entries(0)
+
+
+def test_a_reading_gives_the_newest_and_says_that_there_is_more(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    since, name = time.time() - 1, f"Drill {time.time_ns()}"
+    for number in range(3):
+        Audit(aws).begin(name, "local", str(number))
+    whole = Audit(aws).read(since, act=name)
+    monkeypatch.setattr("services.audit.MOST_BYTES", 1)
+    with Stubber(aws.logs) as stub:
+        message = '{"actId":"a","stage":"intent","act":"x","who":"","why":"","at":1,"details":{}}'
+        stub.add_response("filter_log_events", {"events": [{"message": message}], "nextToken": "more"})
+        cut = Audit(aws).read(since)
+
+    assert whole.complete
+    assert {entry.why for entry in whole.entries} == {"0", "1", "2"}
+    assert (len(cut.entries), cut.complete) == (1, False)

@@ -262,3 +262,15 @@ def test_keys_that_are_made_right_on_lookup_are_an_act_of_the_audit_log(own: Aws
     (act,) = [act for act in acts(Audit(own).entries(since), time.time()) if act.act == "Make keys right"]
     assert (act.who, act.outcome) == ("ann", "1 of 1 right, 0 gave up")
     assert [line["key"] for line in act.lines] == [place, place]
+
+
+def test_a_look_ends_before_its_first_messages_come_again(
+    admin: SandboxAdmin, own: Aws, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(own, "one")
+    wait_until(lambda: pipeline.queue.depth().visible == 1 or None, what="the letter")
+    monkeypatch.setattr("services.dead_letters.queue.LOOK_S", 0)
+
+    look = pipeline.queue.look()
+
+    assert (look.letters, look.complete, look.about) == ((), False, 1)

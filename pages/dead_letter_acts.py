@@ -225,7 +225,7 @@ def _export_first(cases: Sequence[Case]) -> bool:
     """The download that comes before a deletion. Returns whether it was taken."""
     st.download_button(
         "Download them first",
-        to_json_lines(cases),
+        lambda: to_json_lines(cases),
         file_name="dead-letters.jsonl",
         mime="application/x-ndjson",
         key="letters_export_first",

@@ -24,7 +24,7 @@ CONTENT = {
     "live-topic": "[data-testid=stVegaLiteChart] svg",
     "pipes": "[data-testid=stDataFrame]",
     "logs": "[data-testid=stDataFrame]",
-    "dead-letters": "[data-testid=stDataFrame]",
+    "dead-letters": "[class*=st-key-letters_table_] [data-testid=stDataFrame]",
     "audit": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",
 }

@@ -24,8 +24,8 @@ LISTED = 500
 LISTED_LINES = 500
 _SIGNS = {ActState.ENDED: "✓ ended", ActState.RUNNING: "… no outcome yet", ActState.CUT_OFF: "✕ cut off"}
 _EXPLAINED = (
-    "Every change that somebody makes here is written down before it begins, with its reason, and again when it has "
-    "ended. Entries are only ever added. An act without an outcome was cut off, or still runs."
+    "Work on dead letters, and keys made right on Lookup, are written down before they begin, with their reason, and "
+    "again when they have ended. Entries are only ever added. An act without an outcome was cut off, or still runs."
 )
 
 

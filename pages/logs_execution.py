@@ -50,7 +50,7 @@ def _links(pipeline: Pipeline, one: Execution) -> None:
         if one.sequence_number:
             letter = None
             with guarded():
-                letter = _dead_letter_of(one, pipeline.dead_letters.get().value)
+                letter = _dead_letter_of(one, pipeline.dead_letters.letters().value.letters)
             if letter is not None:
                 st.page_link(
                     "dead_letters.py",

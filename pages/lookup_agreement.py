@@ -12,7 +12,7 @@ from components import formats, job_progress
 from components.boxes import error_box, guarded
 from pages import access, context
 from services.agreement import Standing
-from services.agreement_check import MOST_FINDINGS, CheckResult, Finding, Plan, make_right, plan
+from services.agreement_check import MOST_FINDINGS, CheckResult, Finding, Plan, make_right_audited, plan
 from services.errors import DashboardError
 from services.findings_csv import cache_text, findings_csv, table_text
 from services.pipeline import Pipeline
@@ -233,12 +233,14 @@ def _repair() -> None:
     todo: Plan = state.pop("agreement_to_repair")
     _forget()
     try:
-        access.require_operator("Making keys right")
+        someone = access.require_operator("Making keys right")
         pipeline = context.pipeline()
         pipeline.repair_job.start(
             context.runtime().jobs,
             f"Making {formats.counted(len(todo.locations), 'key')} right",
-            lambda control: make_right(pipeline.reconciler, todo.locations, control),
+            lambda control: make_right_audited(
+                pipeline.reconciler, pipeline.audit, someone.name, todo.locations, control
+            ),
         )
     except DashboardError as error:
         state.agreement_error = error

@@ -12,9 +12,10 @@ from components import formats
 from components.boxes import error_box, guarded
 from pages import access, context
 from services.agreement import REPAIRABLE, Judgement, Standing
-from services.agreement_check import Comparison
+from services.agreement_check import Comparison, make_right_audited
 from services.cache_document import never_cached
 from services.errors import DashboardError
+from services.jobs import Control
 from services.lookup import Fill, Lookup, ReadThrough
 from services.reconcile import Outcome, Reconciled
 from services.weather import TableRead, key_of
@@ -228,8 +229,10 @@ def _repair() -> None:
     location = state.lookup_shown
     _forget()
     try:
-        access.require_operator("Making a key right")
-        state.lookup_repaired = context.pipeline().reconciler.reconcile(location)
+        someone, pipeline = access.require_operator("Making a key right"), context.pipeline()
+        state.lookup_repaired = make_right_audited(
+            pipeline.reconciler, pipeline.audit, someone.name, (location,), Control()
+        )[0]
     except DashboardError as error:
         state.lookup_error = error
     state.lookup_pending = ("both", location)

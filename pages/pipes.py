@@ -26,7 +26,7 @@ def _letter_ages(pipeline: Pipeline) -> dict[str, LetterAges] | None:
     """By pipe; None when the queue cannot be read. An empty queue is not looked at: a look disturbs others' looks."""
     try:
         total = pipeline.depth.get().value.total
-        return ages(pipeline.oldest_letters.get().value, total) if total else {}
+        return ages(pipeline.dead_letters.letters().value.letters, total) if total else {}
     except DashboardError:
         return None
 

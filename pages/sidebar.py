@@ -137,4 +137,9 @@ def _queue(pipeline: Pipeline) -> None:
     except DashboardError:
         return
     if depth.total:
-        st.badge(formats.counted(depth.total, "dead letter"), icon=":material/warning:", color="red")
+        st.page_link(
+            "dead_letters.py",
+            label=f":red[**{formats.counted(depth.total, 'dead letter')}**]",
+            icon=":material/warning:",
+            help="Messages wait in the dead-letter queue",
+        )

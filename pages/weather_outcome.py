@@ -91,7 +91,7 @@ def _pipes(pipeline: Pipeline) -> tuple[Pipe, ...]:
 
 def _letters(pipeline: Pipeline) -> tuple[DeadLetter, ...]:
     try:
-        return pipeline.dead_letters.get().value
+        return pipeline.dead_letters.letters().value.letters
     except DashboardError:
         # As above: the page Dead letters has the error.
         return ()

@@ -23,6 +23,11 @@ def log_group(region: str) -> str:
     return f"weather-stats-demo-logs-{region}"
 
 
+def audit_log_group(region: str) -> str:
+    """Name of the log group that tells who changed what through the dashboard."""
+    return f"weather-stats-demo-audit-{region}"
+
+
 def api_destination(flow: str) -> str:
     """Name of the API destination of one flow."""
     return f"weather-stats-demo-{flow}-api-destination"

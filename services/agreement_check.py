@@ -21,6 +21,7 @@ from typing import Any
 
 from provision import names
 from services.agreement import Judgement, Standing, judge
+from services.audit import Audit
 from services.aws import Aws, translated
 from services.cache_document import Item, document
 from services.jobs import Control
@@ -280,3 +281,17 @@ def make_right(reconciler: Reconciler, locations: Sequence[str], control: Contro
         gave_up = sum(each.outcome is Outcome.GAVE_UP for each in done)
         control.report(number + 1, len(locations), f"{number + 1:,} of {len(locations):,} keys, {gave_up:,} gave up")
     return tuple(done)
+
+
+def make_right_audited(
+    reconciler: Reconciler, audit: Audit, who: str, locations: Sequence[str], control: Control
+) -> tuple[Reconciled, ...]:
+    """`make_right` as an act of the audit log. Raises a DashboardError when its intent cannot be written."""
+    keys = [{"key": location} for location in locations]
+    with audit.acting("Make keys right", who, "they differ from the table", keys=len(keys)) as act:
+        act.list(keys)
+        done = make_right(reconciler, locations, control)
+        lines = [{"key": each.location, "outcome": each.outcome.value, "why": each.why} for each in done]
+        gave_up = sum(each.outcome is Outcome.GAVE_UP for each in done)
+        act.end(f"{len(done) - gave_up:,} of {len(keys):,} right, {gave_up:,} gave up", lines)
+    return done

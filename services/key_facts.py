@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from provision import names
 from services.agreement import Delivery, Knowledge, Letter
 from services.dead_letters import DeadLetter
+from services.dead_letters.watch import LetterReader
 from services.errors import DashboardError
 from services.log_queries import LogQuery
 from services.log_tail import LogView
@@ -101,7 +102,7 @@ class KeyFacts:
 class FactsReader:
     """Reads the facts from what all viewers share. Adds no AWS call to what the pages make."""
 
-    def __init__(self, feed: TopicFeed, log: Shared[LogView], letters: Shared[tuple[DeadLetter, ...]]) -> None:
+    def __init__(self, feed: TopicFeed, log: Shared[LogView], letters: LetterReader) -> None:
         self._feed = feed
         self._log = log
         self._letters = letters
@@ -114,7 +115,14 @@ class FactsReader:
         letters: tuple[DeadLetter, ...] = ()
         log_since: float | None = None
         try:
-            letters = self._letters.get().value
+            letters = self._letters().value.letters
+        except DashboardError as error:
+            problems.append(str(error))
+        try:
+            view = self._log.get().value
+            executions = view.store.executions(LogQuery(), EXECUTIONS)
+            location_of = view.store.locations_of([letter.first_sequence_number for letter in letters])
+            log_since = _log_since(view, executions)
         except DashboardError as error:
             problems.append(str(error))
         try:

@@ -5,17 +5,25 @@ One object per target and process, shared by all viewers. Reads that every page 
 
 from __future__ import annotations
 
+import time
+
 from provision import names
 from services import alarms, canary, checks, metrics, pipes
 from services.agreement_check import Checker, CheckResult
 from services.alarms import Alarm
 from services.api_calls import CallCount
+from services.audit import Audit, Found
 from services.aws import Aws
 from services.batch_writes import BatchWrites
 from services.canary import Canary
 from services.checks import Measurement
 from services.config import AwsAccess, TopicConfig
-from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
+from services.dead_letters import DeadLetterQueue, Depth, QueueFacts
+from services.dead_letters.cases import Casebook
+from services.dead_letters.evidence import from_log
+from services.dead_letters.memory import Memory
+from services.dead_letters.watch import Watch
+from services.dead_letters.works import Works
 from services.health import Doctor, Health
 from services.journeys import Journey, Journeys
 from services.key_facts import FactsReader
@@ -39,13 +47,13 @@ from services.topic_history import Source, TopicHistory
 from services.weather import TablePage, WeatherTable, Write
 from services.weather_changes import Change, Conflict, WeatherChanges
 
-#: How many dead letters a page shows.
-PEEKED = 200
 #: How far back AWS's own metrics go, in seconds.
 METRICS_WINDOW_S = 3600.0
 #: Seconds between two looks at the log: a region may allow five FilterLogEvents a second for the whole account.
 LOG_EVERY_S = 2.5
 LOG_EVERY_AWS_S = 5.0
+#: Seconds between two readings of the audit log.
+AUDIT_EVERY_S = 5.0
 
 
 class Pipeline:
@@ -81,7 +89,6 @@ class Pipeline:
         # Lifetimes in seconds, each longer than the pause between two looks of a page or of the sidebar (see Shared).
         self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 3.5)
         self.depth: Shared[Depth] = Shared(self.queue.depth, 3.5)
-        self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 6.0)
         self.records: Shared[TablePage] = Shared(self.table.page, 3.5)
         self.log: Shared[LogView] = Shared(
             self.log_tail.refresh, LOG_EVERY_S if access.endpoint_url else LOG_EVERY_AWS_S
@@ -101,8 +108,21 @@ class Pipeline:
         pace = canary.IN_SANDBOX if access.endpoint_url else canary.ON_AWS
         self.canary = Canary(self.table, self.cache, self.feed, pace)
         self.record_count: Shared[int] = Shared(self.record_pages.count, 60.0)
+        self.queue_facts: Shared[QueueFacts] = Shared(self.queue.facts, 60.0)
+        self.audit = Audit(self._aws)
+        self._audit_entries: dict[float, Shared[Found]] = {}
+        self.memory = Memory(lambda: self.audit)
+        self.casebook = Casebook(
+            self._aws,
+            self.cache,
+            self.table,
+            from_log(self.log_tail, lambda: self.log.get().value),
+            lambda: self.memory.kept().records,
+        )
+        self.dead_letters = Watch(self.queue, self.casebook, self.depth)
+        self.letter_works = Works(self.queue, self.audit, self._letters_changed)
         self.checker = Checker(
-            self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters)
+            self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters.letters)
         )
         self.check_job: OneJob[CheckResult] = OneJob()
         self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
@@ -111,10 +131,10 @@ class Pipeline:
         self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status)
         self.health: Shared[Health] = Shared(self.doctor.examine, 2.5)
         self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.5)
-        self.oldest_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 30.0)
         self.feed.start()
         if self._watch is not None:
             self._watch.start()
+        self.dead_letters.start()
 
     @property
     def api_calls(self) -> tuple[CallCount, ...]:
@@ -125,6 +145,12 @@ class Pipeline:
     def aws_endpoint(self) -> str:
         """The endpoint that DynamoDB calls go to."""
         return self._aws.endpoint
+
+    def audit_entries(self, window_s: float) -> Shared[Found]:
+        """The audit log's entries of the last `window_s` seconds, newest first, read at most every 5 s."""
+        return self._audit_entries.setdefault(
+            window_s, Shared(lambda: self.audit.read(time.time() - window_s), AUDIT_EVERY_S)
+        )
 
     def watch_status(self) -> WatchStatus:
         """How the reading of the table's stream stands."""
@@ -160,12 +186,17 @@ class Pipeline:
         self.depth.forget()
         return self.journeys.follow(write, version)
 
+    def _letters_changed(self) -> None:
+        self.depth.forget()
+        self.dead_letters.ask()
+
     def close(self) -> None:
         """Ends what runs in the background and the subscription, and closes every connection."""
         self.canary.close()
         self.journeys.close()
         if self._watch is not None:
             self._watch.close()
+        self.dead_letters.close()
         self.feed.close()
         self.cache.close()
         self.log_tail.close()

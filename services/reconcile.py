@@ -71,6 +71,16 @@ def step(table: TableRead, cached: bytes | None) -> Step:
     return Step.NOTHING if agrees else Step.DELETE
 
 
+def goal(table: TableRead, cached: bytes | None) -> Step:
+    """What the cache will have got by reconciling: the table's item put, its value deleted, or nothing. Pure.
+
+    A wrong value is deleted before the table's is put, so the first step may be another one.
+    """
+    if step(table, cached) is Step.NOTHING:
+        return Step.NOTHING
+    return Step.DELETE if _wanted(table) is None else Step.PUT
+
+
 def _wanted(table: TableRead) -> CacheDocument | None:
     return None if table.raw is None else document(table.raw)
 

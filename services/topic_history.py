@@ -208,8 +208,7 @@ class TopicHistory:
         file.execute("PRAGMA journal_mode = WAL")
         file.execute("PRAGMA synchronous = NORMAL")
         file.execute("PRAGMA journal_size_limit = 4000000")
-        if version == 0:
-            file.executescript(_SCHEMA)
+        file.executescript(_SCHEMA)
 
     def _failed(self, error: Exception) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

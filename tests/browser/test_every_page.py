@@ -9,9 +9,12 @@ from playwright.sync_api import Page, expect
 
 from provision.names import QUEUE, TABLE
 from sandbox.state import SandboxState
+from services.audit import Audit
+from services.aws import Aws
 from tests.app.wire import dead_letter, item, publish
 from tests.browser.viewer import PAGES, expect_no_failure, open_page
 from tests.conftest import AwsClients
+from tests.sandbox.running_pipeline import aws_access
 
 #: What each page shows once it is complete.
 CONTENT = {
@@ -21,8 +24,9 @@ CONTENT = {
     "live-topic": "section.board[data-state=live] .events tbody tr",
     "pipes": "[data-testid=stDataFrame]",
     "logs": "[data-testid=stDataFrame]",
-    "dead-letters": "[data-testid=stDataFrame]",
     "checks": "[data-testid=stDataFrame]",
+    "dead-letters": "[class*=st-key-letters_table_] [data-testid=stDataFrame]",
+    "audit": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",
 }
 
@@ -43,6 +47,10 @@ def something_to_show(sandbox_stack: SandboxState, aws: AwsClients) -> None:
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     for body in (dead_letter("weather-stats-demo-cache-put-pipe"), "x" * 3000):
         sqs.send_message(QueueUrl=url, MessageBody=body)
+    clients = Aws(aws_access(sandbox_stack))
+    act = Audit(clients).begin("Repair dead letters", "ann@example.com", "w" * 400, messages=1)
+    act.end("1 repaired.", [{"message": "m" * 36, "keys": [town], "fate": "repaired"}])
+    clients.close()
 
 
 @pytest.mark.usefixtures("something_to_show")

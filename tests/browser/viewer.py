@@ -16,6 +16,7 @@ PAGES = {
     "logs": "Logs",
     "dead-letters": "Dead letters",
     "checks": "Checks",
+    "audit": "Audit",
     "sandbox": "Sandbox",
 }
 
@@ -45,6 +46,13 @@ def go_to(page: Page, title: str) -> None:
 def cell(page: Page, text: str) -> Locator:
     """The cells of tables with just this text, among those in view: tables are drawn, and mirrored for readers."""
     return page.locator("[role=gridcell]").filter(has_text=re.compile(f"^{re.escape(text)}$"))
+
+
+def select_letter(page: Page, row: int) -> None:
+    """Selects a message on the page Dead letters, counted from 0, or takes its selection back."""
+    table = page.locator("[class*=st-key-letters_table_]")
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 15, "y": 35 * (row + 1.5)})
 
 
 def badge(page: Page, word: str) -> Locator:

@@ -52,7 +52,7 @@ def reads_after(admin: SandboxAdmin, records: int) -> dict[str, int]:
 
 def letters(pipeline: Pipeline) -> list[str]:
     """The pipes of the messages in the dead-letter queue, by flow."""
-    return [names.FLOW_OF[letter.pipe] for letter in pipeline.queue.peek()]
+    return [names.FLOW_OF[letter.pipe] for letter in pipeline.queue.look().letters]
 
 
 def test_a_look_at_the_queue_sees_all_and_changes_only_the_receive_counts(
@@ -62,8 +62,8 @@ def test_a_look_at_the_queue_sees_all_and_changes_only_the_receive_counts(
     url = sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
     sent = {sqs.send_message(QueueUrl=url, MessageBody=f"message {number}")["MessageId"] for number in range(25)}
 
-    first = pipeline.queue.peek()
-    second = pipeline.queue.peek()
+    first = pipeline.queue.look().letters
+    second = pipeline.queue.look().letters
 
     assert {letter.message_id for letter in first} == sent
     assert {letter.message_id for letter in second} == sent
@@ -82,7 +82,7 @@ def test_looks_at_the_same_time_each_see_all(pipeline: Pipeline, admin: SandboxA
         sqs.send_message(QueueUrl=url, MessageBody=f"message {number}")
 
     with ThreadPoolExecutor(4) as viewers:
-        seen = list(viewers.map(lambda _: {letter.body for letter in pipeline.queue.peek()}, range(4)))
+        seen = list(viewers.map(lambda _: {letter.body for letter in pipeline.queue.look().letters}, range(4)))
 
     assert seen == [{f"message {number}" for number in range(15)}] * 4
     assert pipeline.queue.depth().visible == 15
@@ -94,7 +94,7 @@ def test_a_look_gives_no_more_than_it_was_asked_for(pipeline: Pipeline, admin: S
     for number in range(7):
         sqs.send_message(QueueUrl=url, MessageBody=f"message {number}")
 
-    assert len(pipeline.queue.peek(limit=3)) == 3
+    assert len(pipeline.queue.look(limit=3).letters) == 3
     assert pipeline.queue.depth().visible == 7
 
 
@@ -112,7 +112,7 @@ def test_a_fault_for_the_next_six_requests_makes_exactly_six_dead_letters(
     found = Counter(letters(pipeline))
     assert found.total() == 6
     assert set(found) == {names.CACHE_PUT, names.TOPIC_PUBLISH}
-    assert {letter.condition for letter in pipeline.queue.peek()} == {"RetryAttemptsExhausted"}
+    assert {letter.condition for letter in pipeline.queue.look().letters} == {"RetryAttemptsExhausted"}
     assert admin.status()["faults"] == []
     # The last writes got through, so both sides agree again.
     assert pipeline.lookups.look_up(location).agreement is Agreement.EQUAL
@@ -134,7 +134,7 @@ def test_a_dead_letter_points_at_its_record_in_the_stream(pipeline: Pipeline, ad
     pipeline.table.put(a_record(location))
     quiet(admin, reads)
 
-    (letter,) = pipeline.queue.peek()
+    (letter,) = pipeline.queue.look().letters
 
     streams = pipeline._aws.streams
     iterator = streams.get_shard_iterator(

@@ -31,7 +31,7 @@ def everything_that_is_asked(pipeline: Pipeline, admin: SandboxAdmin) -> dict[st
         "delete": lambda: delete_and_follow(pipeline, "Oslo"),
         "records": pipeline.table.page,
         "depth": pipeline.queue.depth,
-        "dead letters": pipeline.queue.peek,
+        "dead letters": pipeline.queue.look,
         "pipes": pipeline.pipes.get,
         "log": pipeline.log.get,
         "cache": lambda: pipeline.cache.get(names.CACHE, "Oslo"),

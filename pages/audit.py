@@ -24,14 +24,15 @@ LISTED = 500
 LISTED_LINES = 500
 _SIGNS = {ActState.ENDED: "✓ ended", ActState.RUNNING: "… no outcome yet", ActState.CUT_OFF: "✕ cut off"}
 _EXPLAINED = (
-    "Work on dead letters, and keys made right on Lookup, are written down before they begin, with their reason, and "
-    "again when they have ended. Entries are only ever added. An act without an outcome was cut off, or still runs."
+    "Work on dead letters, keys made right on Lookup, deletions, files written to the table, and starts and stops of "
+    "pipes are written down before they begin, and again when they have ended. Entries are only ever added. An act "
+    "without an outcome was cut off, or still runs."
 )
 
 
 def _filters() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox("Window", list(WINDOWS), index=1, key="window", bind="query-params", width=110)
+        st.selectbox("Window", list(WINDOWS), index=1, key="since", bind="query-params", width=110)
         st.selectbox(
             "State",
             [each.value for each in ActState],
@@ -144,7 +145,7 @@ def _exports(found: Sequence[Acted]) -> None:
 @st.fragment(run_every=10)
 def _live() -> None:
     with guarded():
-        log = context.pipeline().audit_entries(WINDOWS[state.get("window") or "24 h"]).get().value
+        log = context.pipeline().audit_entries(WINDOWS[state.get("since") or "24 h"]).get().value
         if not log.complete:
             st.warning(f"The window has more entries than the newest {len(log.entries):,}, which are shown.")
         found = acts(log.entries, time.time())

@@ -66,9 +66,9 @@ def _confirm_stop() -> None:
 def _change(act: str, flow: str) -> None:
     state.pop("pipes_error", None)
     try:
-        access.require_operator(act)
-        pipeline = context.pipeline()
-        (pipeline.start_pipe if act.startswith("Starting") else pipeline.stop_pipe)(flow)
+        someone, pipeline = access.require_operator(act), context.pipeline()
+        with pipeline.audit.acting(act, someone.name, "", pipe=flow):
+            (pipeline.start_pipe if act.startswith("Starting") else pipeline.stop_pipe)(flow)
     except DashboardError as error:
         state.pipes_error = error
 

@@ -141,8 +141,8 @@ def _write() -> None:
         return
 
     def act() -> None:
-        access.require_operator("Writing records")
-        changes = compared.changes
-        weather_jobs.start_writing(f"Writing {formats.counted(len(changes), 'record')}", changes)
+        someone, changes = access.require_operator("Writing records"), compared.changes
+        name = f"Writing {formats.counted(len(changes), 'record')}"
+        weather_jobs.start_writing("Writing records of a file", someone.name, name, changes)
 
     attempt(act)

@@ -134,8 +134,10 @@ def _confirm_delete() -> None:
     location = state.pop("weather_to_delete")
 
     def act() -> None:
-        access.require_operator("Deleting a record")
-        weather_acts.remember(context.pipeline().delete(location))
+        someone, pipeline = access.require_operator("Deleting a record"), context.pipeline()
+        with pipeline.audit.acting("Deleting a record", someone.name, "", keys=[location]):
+            journey = pipeline.delete(location)
+        weather_acts.remember(journey)
 
     attempt(act)
 

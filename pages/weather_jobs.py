@@ -15,6 +15,7 @@ from components import formats
 from components.boxes import error_box
 from pages import context
 from services import record_files, weather_csv
+from services.batch_audit import run_audited
 from services.batch_writes import BatchFailed, BatchReport
 from services.jobs import Job, JobState, Progress
 from services.record_files import Comparison
@@ -41,10 +42,14 @@ def start_comparing(records: Sequence[WeatherRecord]) -> None:
     _remember(context.runtime().jobs.start(name, lambda control: record_files.compare(control, pages, records)))
 
 
-def start_writing(name: str, changes: Sequence[Change]) -> None:
-    """Begins to make changes. Raises DashboardError."""
-    batches = context.pipeline().batches
-    _remember(context.runtime().jobs.start(name, lambda control: batches.run(control, changes)))
+def start_writing(act: str, who: str, name: str, changes: Sequence[Change]) -> None:
+    """Begins to make changes, as an act of the audit log. Raises DashboardError."""
+    pipeline = context.pipeline()
+    _remember(
+        context.runtime().jobs.start(
+            name, lambda control: run_audited(pipeline.batches, pipeline.audit, act, who, changes, control)
+        )
+    )
 
 
 def _remember(job: Job[Any]) -> None:

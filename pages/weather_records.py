@@ -284,9 +284,10 @@ def _confirm_delete() -> None:
     items: tuple[Item, ...] = state.pop("weather_to_delete_many")
 
     def act() -> None:
-        access.require_operator("Deleting records")
+        someone = access.require_operator("Deleting records")
         changes = tuple(Change(location_of(item), item, None) for item in items)
-        weather_jobs.start_writing(f"Deleting {formats.counted(len(changes), 'record')}", changes)
+        name = f"Deleting {formats.counted(len(changes), 'record')}"
+        weather_jobs.start_writing("Deleting records", someone.name, name, changes)
 
     attempt(act)
 

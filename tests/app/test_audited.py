@@ -1,0 +1,59 @@
+"""What operators change on the pages is in the audit log: who, what, and what came of it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from provision.names import CACHE_DELETE, TABLE
+from sandbox.state import SandboxState
+from services.audit import Entry, Stage
+from services.runtime import registry
+from tests.app.screen import open_page
+from tests.app.wire import item
+from tests.conftest import AwsClients, wait_until
+
+
+@pytest.fixture
+def since(own_target: SandboxState) -> float:
+    return time.time() - 1
+
+
+def outcome_of(act: str, since: float) -> Entry:
+    """The outcome of the newest act of this kind."""
+    audit = registry().current().pipeline().audit
+    entry: Entry = wait_until(
+        lambda: next((one for one in audit.entries(since) if (one.act, one.stage) == (act, Stage.OUTCOME)), None),
+        what=f"the outcome of {act}",
+    )
+    return entry
+
+
+def test_stopping_and_starting_a_pipe(own_aws: AwsClients, since: float) -> None:
+    page = open_page("pipes")
+    page.button(key=f"stop_{CACHE_DELETE}").click().run()
+    page.button(key="pipe_stop_yes").click().run()
+
+    stopped = outcome_of("Stopping a pipe", since)
+    assert (stopped.who, stopped.details["outcome"]) == ("local", "done")
+    intent = next(
+        one
+        for one in registry().current().pipeline().audit.entries(since)
+        if (one.act_id, one.stage) == (stopped.act_id, Stage.INTENT)
+    )
+    assert intent.details["pipe"] == CACHE_DELETE
+
+    wait_until(lambda: f"start_{CACHE_DELETE}" in [button.key for button in page.run().button])
+    page.button(key=f"start_{CACHE_DELETE}").click().run()
+    assert outcome_of("Starting a pipe", since).details["outcome"] == "done"
+
+
+def test_deleting_a_record(own_aws: AwsClients, since: float) -> None:
+    own_aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Skien"))
+    page = open_page("weather")
+    page.selectbox(key="weather_delete").set_value("Skien").run()
+    next(button for button in page.button if button.label == "Delete record").click().run()
+    page.button(key="weather_delete_yes").click().run()
+
+    assert outcome_of("Deleting a record", since).details["outcome"] == "done"

@@ -32,7 +32,10 @@ class Unknown(Enum):
 
 @dataclass(frozen=True)
 class Declared:
-    """One resource as it should be. A change of an attribute in `replaced_by` needs the resource to be made anew."""
+    """One resource as it should be. A change of an attribute in `replaced_by` needs the resource to be made anew.
+
+    One that `holds_data` is never made anew: its data would be lost.
+    """
 
     address: str
     kind: str
@@ -40,6 +43,7 @@ class Declared:
     attributes: Attributes
     after: tuple[str, ...] = ()
     replaced_by: frozenset[str] = frozenset()
+    holds_data: bool = False
 
 
 class Owner(Enum):
@@ -53,7 +57,8 @@ class Owner(Enum):
 class Observed:
     """One resource as it is. `outputs` are what others may refer to. `trouble` says why it cannot stay as it is.
 
-    A resource in trouble (a pipe that failed to be created, say) is made anew.
+    A resource in trouble (a pipe that failed to be created, say) is made anew; `retry` says that this may help at
+    once. One that is `passing` is on its way to another state, and is waited for.
     """
 
     attributes: Attributes
@@ -61,6 +66,8 @@ class Observed:
     owner: Owner = Owner.STACK
     state: str = ""
     trouble: str = ""
+    passing: bool = False
+    retry: bool = False
 
 
 class Action(Enum):

@@ -9,6 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from provision.model import Action, Attributes, Change, Declared, Observed, Owner, Plan, Ref, Step, Unknown
+from provision.secret_text import SecretText
 
 _MADE_ANEW = (Action.CREATE, Action.REPLACE)
 
@@ -25,7 +26,10 @@ def plan(declared: Sequence[Declared], observed: Mapping[str, Observed | None]) 
         found = observed.get(resource.address)
         if found is not None and found.owner is Owner.SOMEBODY:
             blocked.append(_taken(resource))
-        steps[resource.address] = _step(resource, found, steps, observed)
+        step = _step(resource, found, steps, observed)
+        steps[resource.address] = step
+        if step.action is Action.REPLACE and resource.holds_data:
+            blocked.append(_would_lose_data(resource, step))
     return Plan(tuple(steps.values()), tuple(blocked))
 
 
@@ -143,6 +147,8 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, Unknown):
         return value.value
+    if isinstance(value, SecretText):
+        return repr(value)
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=_as_text)
 
 
@@ -160,6 +166,13 @@ def _list(words: Sequence[str]) -> str:
 
 def _is_ours(found: Observed | None) -> bool:
     return found is not None and found.owner is Owner.STACK
+
+
+def _would_lose_data(resource: Declared, step: Step) -> str:
+    return (
+        f"{resource.kind} {resource.name} would have to be made anew ({step.reason}), and its data would be lost. "
+        "Delete it yourself if that is meant, or choose another --prefix."
+    )
 
 
 def _taken(resource: Declared) -> str:

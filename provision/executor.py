@@ -234,7 +234,7 @@ class Executor:
 
     def _until(self, look: Callable[[], Any], resource: Declared, what: str, deadline: float) -> Any:
         """What `look` gives once it gives something. Raises ProvisionFailed when it is too late."""
-        pause = 0.02
+        pause = 0.05
         while (found := look()) is None:
             if time.monotonic() > deadline:
                 raise ProvisionFailed(

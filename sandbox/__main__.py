@@ -38,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--momento-http-port", type=int, default=0)
     parser.add_argument("--admin-port", type=int, default=0)
     parser.add_argument(
+        "--profile",
+        choices=["original", "production"],
+        default="original",
+        help="settings of the stack: those of Momento's demo, or those that lose no data",
+    )
+    parser.add_argument(
         "--persist",
         metavar="DIR",
         type=Path,
@@ -97,6 +103,7 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 async def _serve(options: argparse.Namespace) -> None:
     # Imported late: `env` and `--help` need none of it, and it takes most of a second.
+    from provision.settings import Profile
     from sandbox.server import Options, Sandbox
 
     persistence = _persistence(options.persist)
@@ -106,6 +113,7 @@ async def _serve(options: argparse.Namespace) -> None:
         momento_port=options.momento_port,
         momento_http_port=options.momento_http_port,
         admin_port=options.admin_port,
+        profile=Profile(options.profile),
     )
     sandbox = Sandbox(_with_last_ports(chosen, persistence) if persistence else chosen, persistence)
     stop = asyncio.Event()

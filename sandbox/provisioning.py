@@ -33,10 +33,13 @@ def session(state: SandboxState) -> boto3.Session:
     )
 
 
-def provision(state: SandboxState, on_step: Callable[[str, str], None], profile: Profile = Profile.ORIGINAL) -> None:
+def provision(
+    state: SandboxState, on_step: Callable[[str, str], None], profile: Profile = Profile.ORIGINAL, *, kept: bool = False
+) -> None:
     """Brings the stack up; `on_step` is told of each resource as it is taken in hand: its kind and its name.
 
-    Blocks for less than a second. Raises ProvisionFailed and botocore's errors.
+    Only a run whose state was `kept` is looked at first: any other begins with nothing. Blocks for less than a second.
+    Raises ProvisionFailed and botocore's errors.
     """
 
     def tell(event: Event) -> None:
@@ -49,7 +52,7 @@ def provision(state: SandboxState, on_step: Callable[[str, str], None], profile:
     with _caches(state) as caches:
         at_work = kinds(Clients(session(state), state.aws_endpoint), caches, names.DEFAULT)
         # A stack that an earlier version kept carries no tags; in its own sandbox there is nobody else's.
-        seen = observe(declared, at_work, adopt=True)
+        seen = observe(declared, at_work, adopt=True) if kept else {}
         outcome = Executor(declared, at_work, tell).run(plan(declared, seen), seen)
     for address, error in outcome.failed.items():
         raise ProvisionFailed(f"{address}: {error}") from error

@@ -1,4 +1,4 @@
-"""`python -m provision plan|up|status|drift|down|outputs`: the stack on the configured target.
+"""`python -m provision plan|up|status|drift|down|outputs|doctor|policy`: the stack on the configured target.
 
 The target is the dashboard's own: `aws` with the settings of `.env`, or the sandbox that runs. On `aws` the profile is
 `production` unless --profile names the other; on the sandbox it is `original`.
@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provision import plan_file, report
+from provision import doctor, plan_file, policies, report
 from provision.advice import explain
 from provision.clients import Clients
 from provision.errors import ProvisionFailed
@@ -31,6 +31,7 @@ from provision.planner import plan, plan_removal
 from provision.secret_text import SecretText
 from provision.settings import Profile, StackSettings
 from provision.stack import CACHE, TABLE, Place, declared
+from provision.warnings import warnings
 from services import aws, config
 from services.config import AwsAccess, Config, Target
 from services.errors import DashboardError
@@ -51,6 +52,8 @@ class Stack:
     place: Place
     declared: tuple[Declared, ...]
     kinds: Kinds
+    clients: Clients
+    cache: MomentoCache
 
     def plan(self, *, adopt: bool, wait: bool) -> tuple[Plan, Seen]:
         """What is to be done, and what is there; with `wait` only once nothing is on its way to another state."""
@@ -121,7 +124,10 @@ def _parser() -> argparse.ArgumentParser:
     removing = add("down", "delete the stack, the table and its records included; the Momento cache stays", sure)
     removing.add_argument("--keep-table", action="store_true", help="leave the table and its records")
     removing.add_argument("--unprotect", action="store_true", help="delete the table even with deletion protection")
-    add("outputs", "names, ARNs and URLs of what is there", as_json)
+    add("outputs", "names and ARNs of what is there", as_json)
+    add("doctor", "look for what would keep the stack from coming up or from working")
+    allowing = add("policy", "print an IAM policy that allows no more than is needed")
+    allowing.add_argument("who", nargs="?", choices=list(_POLICIES), default="provisioner")
     return parser
 
 
@@ -165,17 +171,19 @@ def _stack(
     chosen = {each.name: getattr(options, each.name) for each in fields(StackSettings)}
     settings = saved.settings if saved else StackSettings.of(profile, **chosen)
     place = Place(clients.region, account, momento.http_endpoint)
-    if not getattr(options, "json", False):
+    if options.command != "policy" and not getattr(options, "json", False):
         print(f"Target {target.value}, account {account}, region {place.region}, stack {names.stack}", flush=True)
     if saved and (saved.region, saved.account) != (place.region, place.account):
         raise ProvisionFailed(f"The plan was made for account {saved.account} in {saved.region}. Make a new one here.")
     resources = declared(names, settings, place, SecretText(api_key))
-    return Stack(names, settings, place, resources, kinds(clients, cache, names))
+    return Stack(names, settings, place, resources, kinds(clients, cache, names), clients, cache)
 
 
 def _plan(options: argparse.Namespace, stack: Stack) -> int:
     planned, _ = stack.plan(adopt=options.adopt, wait=False)
-    _print(options, report.plan_data(planned), report.plan_lines(planned))
+    warned = warnings(stack.settings, planned)
+    data = {**report.plan_data(planned), "warnings": list(warned)}
+    _print(options, data, (*report.plan_lines(planned), *(f"Warning: {text}" for text in warned)))
     if _is_blocked(planned):
         return FAILED
     if options.out:
@@ -192,7 +200,7 @@ def _plan(options: argparse.Namespace, stack: Stack) -> int:
 def _up(options: argparse.Namespace, stack: Stack) -> int:
     saved = plan_file.read(options.file) if options.file else None
     planned, seen = stack.plan(adopt=saved.adopt if saved else options.adopt, wait=True)
-    for line in report.plan_lines(planned):
+    for line in (*report.plan_lines(planned), *(f"Warning: {text}" for text in warnings(stack.settings, planned))):
         print(line)
     if _is_blocked(planned):
         return FAILED
@@ -274,7 +282,30 @@ def _outputs(options: argparse.Namespace, stack: Stack) -> int:
     return DONE
 
 
-_COMMANDS = {"plan": _plan, "up": _up, "status": _status, "drift": _drift, "down": _down, "outputs": _outputs}
+def _doctor(_options: argparse.Namespace, stack: Stack) -> int:
+    found = list(doctor.examine(stack.clients, stack.cache, stack.names, stack.place))
+    for each in found:
+        sign = {True: "ok", False: "FAILED", None: "?"}[each.good]
+        print(f"  {sign:6}  {each.title}: {each.said}")
+    return FAILED if any(each.good is False for each in found) else DONE
+
+
+def _policy(options: argparse.Namespace, stack: Stack) -> int:
+    print(json.dumps(_POLICIES[options.who](stack.names, stack.place), indent=2))
+    return DONE
+
+
+_POLICIES = {"provisioner": policies.provisioner, "reader": policies.reader, "operator": policies.operator}
+_COMMANDS = {
+    "plan": _plan,
+    "up": _up,
+    "status": _status,
+    "drift": _drift,
+    "down": _down,
+    "outputs": _outputs,
+    "doctor": _doctor,
+    "policy": _policy,
+}
 
 
 def _print(options: argparse.Namespace, data: Any, lines: Iterable[str]) -> None:

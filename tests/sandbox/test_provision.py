@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from typing import Any
 import pytest
 
 from bench.stack import RunningSandbox, running_sandbox
-from provision import names
+from provision import names, policies
 from provision.model import Action, Change, Plan
 from provision.names import StackNames
 from provision.observation import observe_settled
 from provision.settings import ORIGINAL, PRODUCTION
+from provision.stack import Place
 from sandbox.state import SandboxState
 from tests.sandbox.provisioned import Stack, stack
 
@@ -351,3 +353,33 @@ def test_two_stacks_share_no_name() -> None:
         other.role,
         other.cache,
     }
+
+
+def test_the_policy_allows_every_call_that_is_made(state: SandboxState) -> None:
+    """A whole life of a stack; `policy` is what the person who runs it needs."""
+    with stack(state, "least", PRODUCTION) as built:
+        built.up()
+        queue = built.aws.sqs.get_queue_url(QueueName=built.names.queue)["QueueUrl"]
+        built.aws.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"MessageRetentionPeriod": "60"})
+        built.up()
+        built.aws.dynamodb.update_table(TableName=built.names.table, DeletionProtectionEnabled=False)
+        built.down()
+        made = {call.replace(".", ":") for call, _ in built.calls.made}
+        place = Place(state.region, state.account_id, state.momento_http_endpoint)
+        allowed = set(policies.actions(policies.provisioner(built.names, place)))
+
+    assert made - allowed == set()
+    reading = set(policies.actions(policies.reader(built.names, place)))
+    operating = set(policies.actions(policies.operator(built.names, place)))
+    assert reading < operating
+    changing = re.compile(r":(Create|Delete|Put|Update|Set|Tag|Restore|Purge|Start[^Q]|StopPipe|Transact|BatchWrite)")
+    assert [action for action in reading if changing.search(action)] == []
+
+
+def test_the_doctor_finds_nothing_wrong_with_the_sandbox_and_the_policy_is_json(own: RunningSandbox) -> None:
+    doctor = provision_command(own.folder, "doctor")
+    policy = provision_command(own.folder, "policy", "operator")
+
+    assert doctor.returncode == 0, doctor.stdout
+    assert doctor.stdout.count("  ok ") == 4, doctor.stdout
+    assert "dynamodb:PutItem" in policies.actions(json.loads(policy.stdout))

@@ -30,7 +30,7 @@ from provision.observation import Seen, observe, observe_settled
 from provision.planner import plan, plan_removal
 from provision.secret_text import SecretText
 from provision.settings import Profile, StackSettings
-from provision.stack import CACHE, TABLE, Place, declared
+from provision.stack import CACHE, TABLE, Place, declared, optional
 from provision.warnings import warnings
 from services import aws, config
 from services.config import AwsAccess, Config, Target
@@ -51,6 +51,7 @@ class Stack:
     settings: StackSettings
     place: Place
     declared: tuple[Declared, ...]
+    retired: tuple[Declared, ...]
     kinds: Kinds
     clients: Clients
     cache: MomentoCache
@@ -58,10 +59,15 @@ class Stack:
     def plan(self, *, adopt: bool, wait: bool) -> tuple[Plan, Seen]:
         """What is to be done, and what is there; with `wait` only once nothing is on its way to another state."""
         if wait:
-            seen: Seen = observe_settled(self.declared, self.kinds, _waiting, adopt=adopt)
+            seen: Seen = observe_settled(self.all, self.kinds, _waiting, adopt=adopt)
         else:
-            seen = observe(self.declared, self.kinds, adopt=adopt)
-        return plan(self.declared, seen), seen
+            seen = observe(self.all, self.kinds, adopt=adopt)
+        return plan(self.declared, seen, self.retired), seen
+
+    @property
+    def all(self) -> tuple[Declared, ...]:
+        """What is declared, and what other settings may have left behind."""
+        return (*self.declared, *self.retired)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -140,7 +146,9 @@ def _add_switches(group: argparse._ArgumentGroup) -> None:
                 flag, dest=each.name, action=argparse.BooleanOptionalAction, default=None, help=f"{reason} ({default})"
             )
         else:
-            group.add_argument(flag, dest=each.name, type=int, metavar="N", help=f"{reason} ({default})")
+            metavar = "N" if isinstance(each.default, int) else "TEXT"
+            text = f"{reason} ({default})" if metavar == "N" else reason
+            group.add_argument(flag, dest=each.name, type=type(each.default), metavar=metavar, help=text)
 
 
 def _target(configuration: Config) -> tuple[AwsAccess, MomentoAddress, str]:
@@ -176,7 +184,8 @@ def _stack(
     if saved and (saved.region, saved.account) != (place.region, place.account):
         raise ProvisionFailed(f"The plan was made for account {saved.account} in {saved.region}. Make a new one here.")
     resources = declared(names, settings, place, SecretText(api_key))
-    return Stack(names, settings, place, resources, kinds(clients, cache, names), clients, cache)
+    retired = optional(names, settings, place, SecretText(api_key))
+    return Stack(names, settings, place, resources, retired, kinds(clients, cache, names, account), clients, cache)
 
 
 def _plan(options: argparse.Namespace, stack: Stack) -> int:
@@ -218,7 +227,7 @@ def _up(options: argparse.Namespace, stack: Stack) -> int:
 
 
 def _run(stack: Stack, planned: Plan, seen: Seen) -> int:
-    executor = Executor(stack.declared, stack.kinds, lambda event: print(report.event_line(event), flush=True))
+    executor = Executor(stack.all, stack.kinds, lambda event: print(report.event_line(event), flush=True))
     outcome = executor.run(planned, seen)
     if not outcome.complete:
         for line in report.outcome_lines(outcome, planned):
@@ -237,7 +246,7 @@ def _status(options: argparse.Namespace, stack: Stack) -> int:
     _print(options, {"resources": rows, "plan": report.plan_data(planned)}, report.state_lines(stack.declared, seen))
     if not options.json:
         print(f"Against what is declared: {report.summary(planned)}")
-    return FAILED if any(found is None for found in seen.values()) else DONE
+    return FAILED if any(seen[each.address] is None for each in stack.declared) else DONE
 
 
 def _drift(options: argparse.Namespace, stack: Stack) -> int:
@@ -248,8 +257,8 @@ def _drift(options: argparse.Namespace, stack: Stack) -> int:
 
 
 def _down(options: argparse.Namespace, stack: Stack) -> int:
-    seen = observe_settled(stack.declared, stack.kinds, _waiting)
-    planned = plan_removal(stack.declared, seen, frozenset({CACHE, *([TABLE] if options.keep_table else [])}))
+    seen = observe_settled(stack.all, stack.kinds, _waiting)
+    planned = plan_removal(stack.all, seen, frozenset({CACHE, *([TABLE] if options.keep_table else [])}))
     for line in report.plan_lines(planned):
         print(line)
     if planned.empty:

@@ -14,8 +14,12 @@ from provision.secret_text import SecretText
 _MADE_ANEW = (Action.CREATE, Action.REPLACE)
 
 
-def plan(declared: Sequence[Declared], observed: Mapping[str, Observed | None]) -> Plan:
+def plan(
+    declared: Sequence[Declared], observed: Mapping[str, Observed | None], retired: Sequence[Declared] = ()
+) -> Plan:
     """The steps that make the observed resources the declared ones. What is declared in no order is ordered here.
+
+    What is there of the `retired` resources is deleted once nothing refers to it any more.
 
     A resource whose name somebody else's has blocks the plan. Raises ValueError when resources wait for each other, or
     refer to one that is not declared.
@@ -30,7 +34,16 @@ def plan(declared: Sequence[Declared], observed: Mapping[str, Observed | None]) 
         steps[resource.address] = step
         if step.action is Action.REPLACE and resource.holds_data:
             blocked.append(_would_lose_data(resource, step))
-    return Plan(tuple(steps.values()), tuple(blocked))
+    return Plan((*steps.values(), *_farewells(retired, steps, observed)), tuple(blocked))
+
+
+def _farewells(
+    retired: Sequence[Declared], steps: Mapping[str, Step], observed: Mapping[str, Observed | None]
+) -> Iterator[Step]:
+    for resource in retired:
+        if _is_ours(observed.get(resource.address)):
+            reason = "no longer declared"
+            yield Step(Action.DELETE, resource.address, resource.kind, resource.name, reason=reason, after=tuple(steps))
 
 
 def plan_removal(

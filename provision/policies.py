@@ -68,6 +68,13 @@ def provisioner(names: StackNames, place: Place) -> dict[str, Any]:
             "Condition": {"StringEquals": {"iam:AWSServiceName": "apidestinations.events.amazonaws.com"}},
         },
         _statement("Pipes", "pipes:CreatePipe DeletePipe DescribePipe TagResource UpdatePipe", *arn.pipes),
+        _statement("LookForAlarms", "cloudwatch:DescribeAlarms", "*"),
+        _statement("Alarms", "cloudwatch:DeleteAlarms ListTagsForResource PutMetricAlarm TagResource", arn.alarms),
+        _statement(
+            "WhoIsTold",
+            "sns:CreateTopic DeleteTopic ListSubscriptionsByTopic ListTagsForResource Subscribe TagResource",
+            arn.alerts,
+        ),
         _statement("WhoAmI", "sts:GetCallerIdentity", "*"),
         _statement("Doctor", "iam:SimulatePrincipalPolicy", "*"),
     )
@@ -139,6 +146,8 @@ class _Arns:
             arn("events", f"api-destination/{names.api_destination(flow)}*")
             for flow in ("cache-put", "topic-publish", "cache-delete")
         )
+        self.alarms = arn("cloudwatch", f"alarm:{names.alarm('*')}")
+        self.alerts = arn("sns", names.alerts)
         self.pipes = tuple(arn("pipes", f"pipe/{name}") for name in names.pipes)
         self.role = f"arn:aws:iam::{place.account}:role/{names.role}"
 

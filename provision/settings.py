@@ -58,6 +58,11 @@ class StackSettings:
         False, True, "--confined-role", "only the pipes of this stack may take on its role, not any pipe of any account"
     )
 
+    alarms: bool = _switch(
+        False, True, "--alarms", "CloudWatch alarms for dead letters, old ones among them, and failures of each pipe"
+    )
+    alarm_email: str = _switch("", "", "--alarm-email", "address that alarms tell, through an SNS topic; none without")
+
     @staticmethod
     def of(profile: Profile, **chosen: Any) -> StackSettings:
         """The profile's settings, except for those that were chosen (None: not chosen)."""

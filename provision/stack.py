@@ -14,9 +14,10 @@ talks to AWS.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from provision.alarms import declared_alarms
 from provision.model import Declared, Ref
 from provision.names import CACHE_DELETE, CACHE_PUT, PROJECT, TABLE_KEY, TOPIC_PUBLISH, StackNames
 from provision.secret_text import SecretText
@@ -146,7 +147,15 @@ def declared(names: StackNames, settings: StackSettings, place: Place, api_key: 
             )
             for flow in flows(names)
         ),
+        *declared_alarms(names, settings, tags),
     )
+
+
+def optional(names: StackNames, settings: StackSettings, place: Place, api_key: SecretText) -> tuple[Declared, ...]:
+    """The resources that these settings leave out and others have: an `up` or `down` removes those that are there."""
+    there = {resource.address for resource in declared(names, settings, place, api_key)}
+    all_on = replace(settings, alarms=True, alarm_email=settings.alarm_email or "nobody@example.com")
+    return tuple(each for each in declared(names, all_on, place, api_key) if each.address not in there)
 
 
 def pipe_address(flow: str) -> str:

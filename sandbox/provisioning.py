@@ -50,10 +50,11 @@ def provision(
     settings = StackSettings.of(profile)
     declared = stack.declared(names.DEFAULT, settings, place, SecretText(state.momento_api_key))
     with _caches(state) as caches:
-        at_work = kinds(Clients(session(state), state.aws_endpoint), caches, names.DEFAULT)
+        at_work = kinds(Clients(session(state), state.aws_endpoint), caches, names.DEFAULT, state.account_id)
         # A stack that an earlier version kept carries no tags; in its own sandbox there is nobody else's.
-        seen = observe(declared, at_work, adopt=True) if kept else {}
-        outcome = Executor(declared, at_work, tell).run(plan(declared, seen), seen)
+        retired = stack.optional(names.DEFAULT, settings, place, SecretText(state.momento_api_key)) if kept else ()
+        seen = observe((*declared, *retired), at_work, adopt=True) if kept else {}
+        outcome = Executor((*declared, *retired), at_work, tell).run(plan(declared, seen, retired), seen)
     for address, error in outcome.failed.items():
         raise ProvisionFailed(f"{address}: {error}") from error
 

@@ -17,7 +17,7 @@ from provision.observation import Seen, observe, observe_settled
 from provision.planner import plan, plan_removal
 from provision.secret_text import SecretText
 from provision.settings import ORIGINAL, StackSettings
-from provision.stack import CACHE, Place, declared
+from provision.stack import CACHE, Place, declared, optional
 from sandbox.provisioning import _caches, session
 from sandbox.state import SandboxState
 
@@ -53,26 +53,31 @@ class Stack:
     names: StackNames
     aws: Clients
     declared: tuple[Declared, ...]
+    retired: tuple[Declared, ...]
     kinds: Kinds
     calls: Calls
     events: list[Event] = field(default_factory=list)
 
+    @property
+    def all(self) -> tuple[Declared, ...]:
+        return (*self.declared, *self.retired)
+
     def seen(self, *, adopt: bool = False) -> dict[str, Any]:
-        return observe(self.declared, self.kinds, adopt=adopt)
+        return observe(self.all, self.kinds, adopt=adopt)
 
     def plan(self, *, adopt: bool = False) -> Plan:
-        return plan(self.declared, self.seen(adopt=adopt))
+        return plan(self.declared, self.seen(adopt=adopt), self.retired)
 
     def up(self, *, adopt: bool = False) -> Outcome:
-        seen: Seen = observe_settled(self.declared, self.kinds, lambda *_: None, adopt=adopt)
-        return self.run(plan(self.declared, seen), seen)
+        seen: Seen = observe_settled(self.all, self.kinds, lambda *_: None, adopt=adopt)
+        return self.run(plan(self.declared, seen, self.retired), seen)
 
     def down(self) -> Outcome:
-        seen: Seen = observe_settled(self.declared, self.kinds, lambda *_: None)
-        return self.run(plan_removal(self.declared, seen, frozenset({CACHE})), seen)
+        seen: Seen = observe_settled(self.all, self.kinds, lambda *_: None)
+        return self.run(plan_removal(self.all, seen, frozenset({CACHE})), seen)
 
     def run(self, planned: Plan, seen: Seen) -> Outcome:
-        return Executor(self.declared, self.kinds, self.events.append, patience_s=30).run(planned, seen)
+        return Executor(self.all, self.kinds, self.events.append, patience_s=30).run(planned, seen)
 
 
 @contextmanager
@@ -92,4 +97,6 @@ def stack(
     aws = Clients(watched, state.aws_endpoint)
     with _caches(state) as caches:
         resources = declared(names, settings, place, SecretText(api_key or state.momento_api_key))
-        yield Stack(names, aws, resources, kinds(aws, caches, names), seen_calls)
+        retired = optional(names, settings, place, SecretText(state.momento_api_key))
+        at_work = kinds(aws, caches, names, state.account_id)
+        yield Stack(names, aws, resources, retired, at_work, seen_calls)

@@ -24,6 +24,8 @@ CALLS = {
     "CreateApiDestination UpdateApiDestination DeleteApiDestination",
     "iam": "GetRole GetRolePolicy CreateRole PutRolePolicy UpdateAssumeRolePolicy TagRole DeleteRolePolicy DeleteRole",
     "pipes": "DescribePipe CreatePipe UpdatePipe TagResource DeletePipe",
+    "cloudwatch": "DescribeAlarms PutMetricAlarm DeleteAlarms ListTagsForResource TagResource",
+    "sns": "CreateTopic ListTagsForResource TagResource DeleteTopic Subscribe ListSubscriptionsByTopic",
     "sts": "GetCallerIdentity",
 }
 #: What every service may answer besides (AWS's "common errors").

@@ -1,4 +1,4 @@
-"""`python -m provision plan|up|status|drift|down|outputs|doctor|policy`: the stack on the configured target.
+"""`python -m provision plan|up|status|drift|down|outputs|doctor|verify|policy`: the stack on the configured target.
 
 The target is the dashboard's own: `aws` with the settings of `.env`, or the sandbox that runs. On `aws` the profile is
 `production` unless --profile names the other; on the sandbox it is `original`.
@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, NoReturn
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provision import doctor, plan_file, policies, report
+from provision import doctor, plan_file, report, verify
 from provision.advice import explain
+from provision.arguments import CHANGES, DONE, FAILED, POLICIES, parser
 from provision.clients import Clients
 from provision.errors import ProvisionFailed
 from provision.executor import Executor
@@ -39,8 +41,6 @@ from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
 from services.runtime import read_environment
 from services.sandbox_process import SandboxProcess
-
-DONE, FAILED, CHANGES = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Stack:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; see the module's text for the exit codes."""
-    options = _parser().parse_args(arguments)
+    options = parser(__doc__).parse_args(arguments)
     cache: MomentoCache | None = None
     try:
         configuration = config.load(read_environment(), aws.default_chain)
@@ -85,70 +85,11 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(f"Failed: {explain(error)}")
         return FAILED
     except KeyboardInterrupt:
-        _complain("Stopped. Nothing was begun.")
+        _complain("Stopped.")
         return FAILED
     finally:
         if cache is not None:
             cache.close()
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Exit code 2 says that there are changes, so wrong arguments are a failure as any other."""
-        self.print_usage(sys.stderr)
-        self.exit(FAILED, f"{self.prog}: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m provision", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    common = _Parser(add_help=False)
-    common.add_argument("--prefix", default="", help="sets this stack apart from others in the account")
-    common.add_argument("--profile", type=Profile, choices=list(Profile), help="original or production")
-    _add_switches(common.add_argument_group("settings", "each has a default by profile"))
-    as_json = _Parser(add_help=False)
-    as_json.add_argument("--json", action="store_true", help="print JSON, for other programs")
-    adopting = _Parser(add_help=False)
-    adopting.add_argument(
-        "--adopt", action="store_true", help="take over resources of these names that carry no stack's tags"
-    )
-    sure = _Parser(add_help=False)
-    sure.add_argument("--yes", action="store_true", help="do not ask")
-
-    def add(name: str, text: str, *parents: _Parser) -> _Parser:
-        return commands.add_parser(name, help=text, description=text, parents=[common, *parents])
-
-    planning = add("plan", "say what `up` would do, and change nothing", as_json, adopting)
-    planning.add_argument("--out", type=Path, metavar="FILE", help="save the plan, for `up FILE`")
-    raising = add("up", "create and change what is not as declared; safe to run again", adopting, sure)
-    raising.add_argument("file", nargs="?", type=Path, metavar="FILE", help="do exactly what this saved plan says")
-    add("status", "the state of every resource", as_json)
-    drifting = add("drift", "what is not as declared, and was not made here so", as_json)
-    drifting.add_argument("--fail", action="store_true", help="exit code 2 when anything differs")
-    removing = add("down", "delete the stack, the table and its records included; the Momento cache stays", sure)
-    removing.add_argument("--keep-table", action="store_true", help="leave the table and its records")
-    removing.add_argument("--unprotect", action="store_true", help="delete the table even with deletion protection")
-    add("outputs", "names and ARNs of what is there", as_json)
-    add("doctor", "look for what would keep the stack from coming up or from working")
-    allowing = add("policy", "print an IAM policy that allows no more than is needed")
-    allowing.add_argument("who", nargs="?", choices=list(_POLICIES), default="provisioner")
-    return parser
-
-
-def _add_switches(group: argparse._ArgumentGroup) -> None:
-    for each in fields(StackSettings):
-        flag, reason = each.metadata["flag"], each.metadata["reason"]
-        default = f"{each.metadata[Profile.ORIGINAL]} | {each.metadata[Profile.PRODUCTION]}"
-        if isinstance(each.default, bool):
-            group.add_argument(
-                flag, dest=each.name, action=argparse.BooleanOptionalAction, default=None, help=f"{reason} ({default})"
-            )
-        else:
-            metavar = "N" if isinstance(each.default, int) else "TEXT"
-            text = f"{reason} ({default})" if metavar == "N" else reason
-            group.add_argument(flag, dest=each.name, type=type(each.default), metavar=metavar, help=text)
 
 
 def _target(configuration: Config) -> tuple[AwsAccess, MomentoAddress, str]:
@@ -171,13 +112,19 @@ def _stack(
 ) -> Stack:
     clients = Clients(aws.session(access), access.endpoint_url or None)
     account = clients.sts.get_caller_identity()["Account"]
-    profile = options.profile or (Profile.PRODUCTION if target is Target.AWS else Profile.ORIGINAL)
+    profile = (
+        Profile(options.profile)
+        if options.profile
+        else (Profile.PRODUCTION if target is Target.AWS else Profile.ORIGINAL)
+    )
     try:
-        names = StackNames(saved.prefix if saved else options.prefix)
+        names = StackNames(saved.prefix if saved else _prefix(options))
     except ValueError as error:
         raise ProvisionFailed(str(error)) from error
     chosen = {each.name: getattr(options, each.name) for each in fields(StackSettings)}
     settings = saved.settings if saved else StackSettings.of(profile, **chosen)
+    if options.command == "verify":
+        settings = replace(settings, protection=False)  # It is to be deleted again.
     place = Place(clients.region, account, momento.http_endpoint)
     if options.command != "policy" and not getattr(options, "json", False):
         print(f"Target {target.value}, account {account}, region {place.region}, stack {names.stack}", flush=True)
@@ -186,6 +133,13 @@ def _stack(
     resources = declared(names, settings, place, SecretText(api_key))
     retired = optional(names, settings, place, SecretText(api_key))
     return Stack(names, settings, place, resources, retired, kinds(clients, cache, names, account), clients, cache)
+
+
+def _prefix(options: argparse.Namespace) -> str:
+    """The prefix that was named; a verification without one gets one that nobody has."""
+    if options.command == "verify" and not options.prefix:
+        return f"verify-{secrets.token_hex(3)}"
+    return str(options.prefix)
 
 
 def _plan(options: argparse.Namespace, stack: Stack) -> int:
@@ -299,12 +253,50 @@ def _doctor(_options: argparse.Namespace, stack: Stack) -> int:
     return FAILED if any(each.good is False for each in found) else DONE
 
 
+def _verify(options: argparse.Namespace, stack: Stack) -> int:
+    """Each line has its time, so that what is printed can be kept as a record."""
+    if not (options.yes or _agreed("This makes a stack, which costs some cents, and deletes it. Type yes to go on: ")):
+        print("Nothing was done.")
+        return FAILED
+
+    before = observe(stack.all, stack.kinds)
+    if there := [each.name for each in stack.all if before[each.address] is not None]:
+        _complain(f"A verification deletes what it made, so nothing of its stack may be there: {', '.join(there)}.")
+        return FAILED
+
+    def note(text: str) -> None:
+        print(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}", flush=True)
+
+    note(f"begin: {stack.names.stack}, {stack.settings}")
+    good = False
+    try:
+        planned, seen = stack.plan(adopt=False, wait=True)
+        if not _is_blocked(planned) and _run(stack, planned, seen) == DONE:
+            again, _ = stack.plan(adopt=False, wait=True)
+            note(f"a second plan: {report.summary(again)}")
+            for each in verify.drive(
+                stack.clients, stack.names, lambda key: stack.cache.get(stack.names.cache, key).hit
+            ):
+                note(f"{each.what} ({each.after_s:.2f} s)")
+            good = again.empty
+    except (ProvisionFailed, DashboardError, ClientError, BotoCoreError) as error:
+        _complain(f"Failed: {explain(error)}")
+    finally:
+        seen = observe_settled(stack.all, stack.kinds, _waiting)
+        gone = _run(stack, plan_removal(stack.all, seen, frozenset({CACHE})), seen) == DONE
+        if gone and stack.names.prefix:
+            stack.cache.delete_cache(stack.names.cache)
+        left = f"something is left: `python -m provision down --prefix {stack.names.prefix}`"
+        note("all of it is gone" if gone else left)
+    note("verified" if good and gone else "NOT verified")
+    return DONE if good and gone else FAILED
+
+
 def _policy(options: argparse.Namespace, stack: Stack) -> int:
-    print(json.dumps(_POLICIES[options.who](stack.names, stack.place), indent=2))
+    print(json.dumps(POLICIES[options.who](stack.names, stack.place), indent=2))
     return DONE
 
 
-_POLICIES = {"provisioner": policies.provisioner, "reader": policies.reader, "operator": policies.operator}
 _COMMANDS = {
     "plan": _plan,
     "up": _up,
@@ -313,6 +305,7 @@ _COMMANDS = {
     "down": _down,
     "outputs": _outputs,
     "doctor": _doctor,
+    "verify": _verify,
     "policy": _policy,
 }
 

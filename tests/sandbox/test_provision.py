@@ -419,3 +419,25 @@ def test_the_doctor_finds_nothing_wrong_with_the_sandbox_and_the_policy_is_json(
     assert doctor.returncode == 0, doctor.stdout
     assert doctor.stdout.count("  ok ") == 4, doctor.stdout
     assert "dynamodb:PutItem" in policies.actions(json.loads(policy.stdout))
+
+
+def test_a_verification_makes_a_stack_drives_it_and_leaves_nothing(own: RunningSandbox) -> None:
+    done = provision_command(own.folder, "verify", "--yes", "--profile", "production", "--prefix", "proof")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for words in ("is in the cache", "is gone from the cache", "no dead letter", "as declared", "verified"):
+        assert words in done.stdout
+    with stack(own.state, "proof") as built:
+        assert not any(built.seen().values())
+
+
+def test_a_verification_never_takes_what_is_there_for_what_it_made(own: RunningSandbox) -> None:
+    unasked = provision_command(own.folder, "verify")
+    with stack(own.state, "standing") as built:
+        built.up()
+        refused = provision_command(own.folder, "verify", "--yes", "--prefix", "standing")
+
+        assert (unasked.returncode, refused.returncode) == (1, 1)
+        assert "nothing of its stack may be there" in refused.stderr
+        assert built.plan().empty
+        built.down()

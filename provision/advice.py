@@ -28,6 +28,7 @@ _REFUSED = (
     "AWS refuses a value of the stack. Correct the option that it names; if there is none, report this as a defect."
 )
 _KMS = "The KMS key of the secret cannot be used. Enable it, or allow these credentials to use it."
+_ATTACHED = "Somebody attached something to it that is not the stack's. Detach that, and run this again."
 _TAGS = "The resource has as many tags as AWS allows. Remove some that are not needed."
 
 _CODES: dict[str, tuple[str, ...]] = {
@@ -78,7 +79,6 @@ _CODES: dict[str, tuple[str, ...]] = {
         "ConcurrentModificationException",
         "ConflictException",
         "ContinuousBackupsUnavailableException",
-        "DeleteConflict",
         "InvalidState",
         "OperationAbortedException",
         "PreconditionNotMetException",
@@ -133,6 +133,7 @@ _CODES: dict[str, tuple[str, ...]] = {
         "ValidationError",
         "ValidationException",
     ),
+    _ATTACHED: ("DeleteConflict",),
     _KMS: ("DecryptionFailure", "EncryptionFailure"),
 }
 _ADVICE = {code: advice for advice, codes in _CODES.items() for code in codes}

@@ -53,7 +53,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     raising = add("up", "create and change what is not as declared; safe to run again", adopting, sure)
     raising.add_argument("file", nargs="?", type=Path, metavar="FILE", help="do exactly what this saved plan says")
     add("status", "the state of every resource", as_json)
-    drifting = add("drift", "what is not as declared, and was not made here so", as_json)
+    drifting = add("drift", "what differs from what is declared", as_json)
     drifting.add_argument("--fail", action="store_true", help="exit code 2 when anything differs")
     removing = add("down", "delete the stack, the table and its records included; the Momento cache stays", sure)
     removing.add_argument("--keep-table", action="store_true", help="leave the table and its records")

@@ -17,6 +17,7 @@ _MISSING = frozenset(
         "QueueDoesNotExist",
         "ResourceNotFound",
         "ResourceNotFoundException",
+        "TableNotFoundException",
     }
 )
 #: What they answer to the creation of one that is: it came into being after it was looked for.
@@ -35,7 +36,7 @@ _PASSING = frozenset(
         "AWS.SimpleQueueService.QueueDeletedRecently",
         "ConcurrentModification",
         "ConcurrentModificationException",
-        "DeleteConflict",
+        "ContinuousBackupsUnavailableException",
         "OperationAbortedException",
         "QueueDeletedRecently",
         "ServiceUnavailableException",

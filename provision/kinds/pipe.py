@@ -55,7 +55,8 @@ class Pipe:
         failed = state.endswith("_FAILED")
         tags = found.get("Tags", {})
         attributes = {
-            **{key: found.get(key) for key in ("Source", "Target", "RoleArn", "LogConfiguration")},
+            **{key: found.get(key) for key in ("Source", "Target", "RoleArn")},
+            "LogConfiguration": _log_configuration(found.get("LogConfiguration", {})),
             "SourceParameters": _source_parameters(found.get("SourceParameters", {})),
             "TargetParameters": _target_parameters(found.get("TargetParameters", {})),
             CONDITION: said if failed else WORKING,
@@ -116,6 +117,12 @@ def _update(name: str, wanted: Mapping[str, Any], failed: bool) -> Any:
         "LogConfiguration": wanted["LogConfiguration"],
         **({"DesiredState": "RUNNING"} if failed else {}),
     }
+
+
+def _log_configuration(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Some services give a log group's ARN with `:*` after it, whichever way it was put."""
+    group = found.get("CloudwatchLogsLogDestination", {}).get("LogGroupArn", "")
+    return {**found, "CloudwatchLogsLogDestination": {"LogGroupArn": group.removesuffix(":*")}} if group else {**found}
 
 
 def _source_parameters(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,9 @@ class Table:
         try:
             found = self._dynamodb.describe_table(TableName=resource.name)["Table"]
             tags = as_dict(self._dynamodb.list_tags_of_resource(ResourceArn=found["TableArn"])["Tags"])
-            recovery = self._recovers(resource.name) if RECOVERY in resource.attributes else None
+            # Before it is there, a table has no backups to ask for.
+            asks = RECOVERY in resource.attributes and found["TableStatus"] == "ACTIVE"
+            recovery = self._recovers(resource.name) if asks else None
         except ClientError as error:
             if is_missing(error):
                 return None

@@ -9,15 +9,20 @@ import asyncio
 import gc
 import importlib
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pages import live_route
 from services.errors import NotConfigured
+from services.live_push import LiveHub
 from services.runtime import registry
 
 logger = logging.getLogger("dashboard")
@@ -66,6 +71,32 @@ def _warm_up() -> None:
     gc.freeze()
 
 
+hub = LiveHub(lambda: registry().current().pipeline().feed)
+
+
+@contextmanager
+def _streams_end_first(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Ends the live streams at the signal to stop: the server waits for its connections before it ends the lifespan."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def end_streams(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(hub.close)
+        handle = before[signal.Signals(number)]
+        if callable(handle):
+            handle(number, frame)
+
+    for number in before:
+        signal.signal(number, end_streams)
+    try:
+        yield
+    finally:
+        for number, handle in before.items():
+            signal.signal(number, handle)
+
+
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Owns the runtime: the sandbox child, the topic subscription and every connection."""
@@ -76,8 +107,10 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
         logger.error("%s", error)
     warming = asyncio.create_task(asyncio.to_thread(_warm_up))
     try:
-        yield
+        with _streams_end_first(asyncio.get_running_loop()):
+            yield
     finally:
+        hub.close()
         await asyncio.to_thread(registry().close)
         await warming
 
@@ -85,5 +118,6 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     Path(__file__).parent / "pages" / "navigation.py",
     lifespan=lifespan,
+    routes=[live_route.route(hub)],
     middleware=[Middleware(SecurityHeaders)],
 )

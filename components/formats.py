@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
+from math import ceil
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -36,6 +37,15 @@ def age(seconds: float) -> str:
     if whole < 86_400:
         return _pair(whole // 3600, "h", whole % 3600 // 60, "min")
     return _pair(whole // 86_400, "d", whole % 86_400 // 3600, "h")
+
+
+def countdown(seconds: float) -> str:
+    """What is left of a time, rounded up: `7 s`, `4:07`, `3:12:07`."""
+    whole = ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def ago(seconds: float) -> str:

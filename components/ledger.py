@@ -24,7 +24,7 @@ _COLUMNS = {
 
 
 def ledger_table(ledger: Mapping[str, Any]) -> None:
-    """The ledger as the admin port gives it."""
+    """The ledger as the admin port gives it. A pipe that cannot be observed has no numbers."""
     _sign(ledger)
     rows = pd.DataFrame(
         [{**{column: pipe[column] for column in _COLUMNS}, "balance": _word(pipe)} for pipe in ledger["pipes"]]
@@ -38,7 +38,7 @@ def ledger_table(ledger: Mapping[str, Any]) -> None:
         alt="Ledger: what became of every record, per pipe",
     )
     st.caption(
-        "Seen from outside: the stream, Momento's answers and the messages that SQS accepted. "
+        "Seen from outside: the stream, Momento's answers and the messages that SQS or SNS accepted. "
         "Written = delivered + dead-lettered + filtered + in flight + dropped. "
         "Duplicates are deliveries that came more than once; they are counted apart."
     )
@@ -47,11 +47,11 @@ def ledger_table(ledger: Mapping[str, Any]) -> None:
 
 def _sign(ledger: Mapping[str, Any]) -> None:
     if ledger["balanced"]:
-        moving = sum(pipe["in_flight"] for pipe in ledger["pipes"])
+        moving = sum(pipe["in_flight"] or 0 for pipe in ledger["pipes"])
         words = f"Balanced, with {formats.counted(moving, 'record')} in flight" if moving else "Balanced"
         st.success(words, icon=":material/check_circle:")
         return
-    missing = sum(pipe["difference"] for pipe in ledger["pipes"])
+    missing = sum(pipe["difference"] or 0 for pipe in ledger["pipes"])
     reasons = []
     if missing:
         reasons.append(f"{formats.counted(missing, 'record')} unaccounted")

@@ -1,7 +1,8 @@
 """The picture of the pipeline: boxes with live counts, laid out by CSS so that it fits screens and phones.
 
 Every text in it is a name of ours, a state from an enum, or a number; nothing that came from outside is drawn.
-States are told by a word and a sign, not by colour alone. (`st.html` removes SVG, so lines are borders.)
+States are told by a word and a sign, not by colour alone, and each box is a link. (`st.html` removes SVG, so lines are
+borders.)
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ class Mood(Enum):
 
 @dataclass(frozen=True)
 class Node:
-    """One box: what it is, its state in a word or two, and a count in words."""
+    """One box: what it is, its state in a word or two, a count in words, and the page that tells more, as a path."""
 
     title: str
     state: str
     count: str
     mood: Mood = Mood.PLAIN
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ _STYLE = """<style>
 .pp-grid{display:grid;grid-template-columns:1fr 2.2rem 1fr 2.6rem 1.1fr 2.2rem 1fr;
 grid-template-rows:repeat(4,auto);align-items:center}
 .pp-node{border:1px solid #94a3b8;border-left-width:5px;border-radius:6px;padding:.55rem .7rem;margin:.35rem 0;
-line-height:1.35;font-size:.87rem;min-width:0}
+line-height:1.35;font-size:.87rem;min-width:0;display:block;color:inherit!important;text-decoration:none!important}
+a.pp-node:hover,a.pp-node:focus-visible{outline:2px solid #0d9488;outline-offset:1px}
 .pp-node b{display:block;font-size:.95rem;font-weight:600}
 .pp-node span{display:block}
 .pp-node.good{border-left-color:#0d9488}
@@ -102,7 +105,7 @@ def picture_html(picture: Picture) -> str:
     boxes = "".join(_box(name, node) for name, node in _nodes(picture))
     lines = "".join(_line(name, text) for name, text in _LINES.items())
     label = escape(describe(picture), quote=True)
-    return f'{_STYLE}<div class="pp" role="img" aria-label="{label}"><div class="pp-grid">{boxes}{lines}</div></div>'
+    return f'{_STYLE}<div class="pp" role="group" aria-label="{label}"><div class="pp-grid">{boxes}{lines}</div></div>'
 
 
 def describe(picture: Picture) -> str:
@@ -117,14 +120,14 @@ def _nodes(picture: Picture) -> list[tuple[str, Node]]:
 def _box(name: str, node: Node) -> str:
     sign, mood = node.mood.value
     state = escape(f"{sign} {node.state}".strip())
-    return (
-        f'<div class="pp-node {mood} {name}"><b>{escape(node.title)}</b>'
-        f"<span>{state}</span><span>{escape(node.count)}</span></div>"
-    )
+    words = f"<b>{escape(node.title)}</b><span>{state}</span><span>{escape(node.count)}</span>"
+    if not node.page:
+        return f'<div class="pp-node {mood} {name}">{words}</div>'
+    return f'<a class="pp-node {mood} {name}" href="{escape(node.page, quote=True)}" target="_self">{words}</a>'
 
 
 def _line(name: str, text: str) -> str:
     if name.startswith("branch"):
         return f'<div class="pp-line side branch {name}"><i></i><u></u></div>'
     shape = "down" if name.startswith("down") else "dashed" if name == "to-queue" else "side"
-    return f'<div class="pp-line {shape} {name}">{escape(text)}</div>'
+    return f'<div class="pp-line {shape} {name}" aria-hidden="true">{escape(text)}</div>'

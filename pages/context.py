@@ -12,18 +12,21 @@ import streamlit as st
 from components import formats
 from services.attention import Readings
 from services.errors import DashboardError
-from services.pipe_logs import PipeTally, tally
+from services.pipe_logs import PipeTally
 from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
-from services.topic_buffer import SecondCount
 from services.topic_feed import TopicFeed
+from services.topic_series import WINDOWS, Rate, View
+from services.weather import RESERVED_PREFIX
 
 T = TypeVar("T")
 
 #: "Lately", in the words of a page: the executions of this many seconds count.
 LATELY_S = 300
-#: Seconds that the charts of events per second show.
-RATE_WINDOW_S = 120
+#: What the charts of events per second show: the window whose buckets are seconds.
+_PER_SECOND = View(next(window for window in WINDOWS if window.bucket_s == 1))
+#: How many seconds that is.
+RATE_WINDOW_S = _PER_SECOND.window.seconds
 
 
 def runtime() -> Runtime:
@@ -42,13 +45,14 @@ def viewer_zone() -> tzinfo:
 
 
 def readings(source: Pipeline) -> Readings:
-    """What every viewer's page says about the pipeline's state; a read that fails is an error among the readings."""
+    """What stands beside the pipes' health; a read that fails is an error among the readings."""
     errors: dict[str, DashboardError] = {}
-    pipes = _tried(lambda: source.pipes.get().value, "AWS", errors)
+    _tried(source.pipes.get, "AWS", errors)
+    _tried(source.log.get, "AWS", errors)
     depth = _tried(lambda: source.depth.get().value, "AWS", errors)
-    tallies = _tried(lambda: recent_tallies(source), "AWS", errors)
     _tried(source.cache_latency_ms.get, "Momento", errors)
-    return Readings(pipes, tallies, depth, source.feed.status(), tuple(errors.values()))
+    feed, history = source.feed.status(), source.feed.history()
+    return Readings(depth, feed, tuple(errors.values()), history, source.canary.status())
 
 
 def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) -> T | None:
@@ -62,15 +66,15 @@ def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) 
 
 def recent_tallies(source: Pipeline, seconds: float = LATELY_S) -> dict[str, PipeTally]:
     """Per pipe, what it did in the last `seconds`. Raises DashboardError."""
-    return tally(source.log.get().value.executions, int((time.time() - seconds) * 1000))
+    return source.log.get().value.store.tallies(int((time.time() - seconds) * 1000))
 
 
-def recent_counts(feed: TopicFeed) -> tuple[SecondCount, ...]:
+def recent_rates(feed: TopicFeed) -> tuple[Rate, ...]:
     """Events per second of the last RATE_WINDOW_S seconds."""
-    since = time.time() - RATE_WINDOW_S
-    return tuple(count for count in feed.counts() if count.second > since)
+    return feed.series.picture(_PER_SECOND, time.time()).rates
 
 
 def known_locations() -> list[str]:
-    """The locations of the records that the pages show. Raises DashboardError."""
-    return sorted(item.get("Location", "") for item in pipeline().records.get().value.items)
+    """The locations of the records that the pages show, without the canary's. Raises DashboardError."""
+    locations = (item.get("Location", "") for item in pipeline().records.get().value.items)
+    return sorted(location for location in locations if not location.startswith(RESERVED_PREFIX))

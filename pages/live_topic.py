@@ -1,112 +1,111 @@
-"""Live topic: what arrives from the subscription, as a chart and as a list."""
+"""Live topic: what arrives from the subscription, as charts and as a list, by push or refreshed each second."""
 
 from __future__ import annotations
 
 import time
-from datetime import tzinfo
+from contextlib import suppress
 
-import pandas as pd
 import streamlit as st
 
-from components import charts, formats
-from components.boxes import guarded
-from pages import context
+from components.boxes import error_box, guarded
+from components.live_board import live_board
+from pages import context, live_event, live_export, live_fallback, live_route
 from provision import names
-from services.topic_events import TopicEvent
-from services.topic_feed import TopicFeed
-from services.topic_status import FeedState, FeedStatus
+from services import live_view
+from services.errors import DashboardError, InvalidInput
+from services.topic_series import TYPES, WINDOWS, View
 
-#: Events in the chart and in the list.
-CHARTED, LISTED = 300, 200
+state = st.session_state
 
-
-def _status_row(status: FeedStatus) -> None:
-    now = time.time()
-    live = status.state is FeedState.LIVE
-    with st.container(horizontal=True):
-        st.metric("Subscription", status.state.value, border=True)
-        st.metric("For", formats.age(now - status.since), border=True)
-        last = status.last_event_at
-        st.metric("Last event", formats.ago(now - last) if last else "none yet", border=True)
-        heartbeat = status.last_heartbeat_at
-        st.metric("Last heartbeat", formats.ago(now - heartbeat) if heartbeat else "none yet", border=True)
-        st.metric("Received", formats.number(status.received), border=True)
-        st.metric("Missed", formats.number(status.missed), border=True, help="Published, and lost in a discontinuity")
-        st.metric("Reconnects", formats.number(status.reconnects), border=True)
-    if not live:
-        st.error(f"The subscription is {status.state.value}.", icon=":material/error:")
-        st.text(status.reason)
+_DAY = View(live_view.window("24h"))
+#: Why a browser says that it cannot have the stream, in words; what it sends is not ours.
+_UNAVAILABLE = {
+    "unsupported": "This browser cannot receive pushed updates.",
+    "refused": "The dashboard refused this browser's stream of updates.",
+    "silent": "No pushed update came through; something on the way may hold them back.",
+}
 
 
-def _temperature_rows(events: tuple[TopicEvent, ...], where: tzinfo) -> pd.DataFrame:
-    shown = [event for event in events if event.max_temp is not None and event.min_temp is not None]
-    rows = pd.DataFrame(
-        {
-            "location": [event.location or "" for event in shown],
-            "max_temp": [event.max_temp for event in shown],
-            "min_temp": [event.min_temp for event in shown],
-            "event_type": [event.event_type or "" for event in shown],
-        }
-    )
-    rows.insert(0, "time", charts.moments([event.received_at for event in shown], where))
-    return rows
-
-
-def _list_rows(events: tuple[TopicEvent, ...], where: tzinfo) -> pd.DataFrame:
-    newest = events[::-1][:LISTED]
-    return pd.DataFrame(
-        {
-            "Received": [formats.clock(event.received_at, where) for event in newest],
-            "Number": [event.sequence for event in newest],
-            "Event": [event.event_type or "other" for event in newest],
-            "Location": [event.location or "" for event in newest],
-            "Maximum, °F": [event.max_temp for event in newest],
-            "Minimum, °F": [event.min_temp for event in newest],
-            "Precipitation, %": [event.chance for event in newest],
-            "Remark": [event.problem or "" for event in newest],
-            "Payload": [_text(event) for event in newest],
-        }
-    )
-
-
-def _text(event: TopicEvent) -> str:
-    return event.raw if isinstance(event.raw, str) else repr(event.raw)
-
-
-def _charts(events: tuple[TopicEvent, ...], feed: TopicFeed, where: tzinfo) -> None:
-    temperatures, rates = st.columns([3, 2], gap="large")
-    with temperatures:
-        st.subheader("Temperatures")
-        charts.temperatures(_temperature_rows(events[-CHARTED:], where), key="topic_temperatures")
-        st.caption("Filled points are maxima, hollow ones minima; a deleted record has neither.")
-    with rates:
-        st.subheader("Events per second")
-        charts.events_per_second(context.recent_counts(feed), where, key="topic_rates")
-        st.caption(f"The last {formats.age(context.RATE_WINDOW_S)}.")
-
-
-@st.fragment(run_every=1)
-def _live() -> None:
-    with guarded():
-        feed = context.pipeline().feed
-        where = context.viewer_zone()
-        _status_row(feed.status())
-        events = feed.snapshot(limit=max(CHARTED, LISTED)).events
-        if not events:
-            st.info("No event has arrived yet. Save a record on the page Weather, and it appears here.")
-            return
-        _charts(events, feed, where)
-        st.subheader("Events")
-        st.dataframe(
-            _list_rows(events, where),
-            hide_index=True,
-            key="topic_events",
-            height=400,
-            alt="Events of the topic, newest first",
+def _filters() -> View | None:
+    """The view that the widgets name, and so the page's address. None when it is not one, which is said."""
+    locations, types, window = st.columns([4, 3, 5], gap="medium", vertical_alignment="bottom")
+    with locations:
+        named = st.multiselect(
+            "Locations",
+            _known(),
+            key="location",
+            bind="query-params",
+            accept_new_options=True,
+            max_selections=live_view.MOST_LOCATIONS,
+            placeholder="All; type a name",
         )
-        st.caption(f"The newest {LISTED} events. Select a cell of Payload to read it whole.")
+    with types:
+        wanted = st.multiselect("Types", TYPES, key="type", bind="query-params", placeholder="All")
+    with window:
+        keys = [one.key for one in WINDOWS]
+        key = st.radio(
+            "Window",
+            keys,
+            index=keys.index(live_view.DEFAULT_WINDOW),
+            horizontal=True,
+            key="window",
+            bind="query-params",
+        )
+    try:
+        return live_view.view(key, named, wanted)
+    except InvalidInput as error:
+        error_box(error)
+        return None
+
+
+def _known() -> list[str]:
+    """The locations to choose from: those that events came from, and those of the records that the pages show."""
+    found = set(state.get("location", ()))
+    # The page says elsewhere that the table cannot be read; a name can be typed.
+    with suppress(DashboardError):
+        newest = context.pipeline().feed.series.picture(_DAY, time.time()).latest
+        found |= {latest.location for latest in newest}
+        found |= set(context.known_locations())
+    return sorted(name for name in found if name)
+
+
+def _pushed() -> bool:
+    """Whether to show the view by push: the viewer wants it, and the browser has not said that it cannot have it."""
+    wanted = st.toggle(
+        "Push",
+        value=True,
+        key="push",
+        bind="query-params",
+        help="Off: the page refreshes each second. Off and on again: it is tried anew.",
+        on_change=lambda: state.pop("topic_unavailable", None),
+    )
+    refused = state.get("topic_unavailable")
+    if wanted and refused:
+        st.info(f"{refused} The page refreshes each second instead.")
+    return wanted and not refused
+
+
+def _board_changed() -> None:
+    """Takes up what the board says: an event was selected, or the stream cannot be had."""
+    board = state["topic_board"]
+    if isinstance(board.get("selected"), str):
+        live_event.select(board["selected"])
+    reason = _UNAVAILABLE.get(str(board.get("unavailable")))
+    if reason:
+        state.topic_unavailable = reason
 
 
 st.title("Live topic")
 st.caption(f"Topic {names.TOPIC} of cache {names.CACHE}")
-_live()
+view = _filters()
+pushed = _pushed()
+if view is not None:
+    if pushed:
+        address = f"{live_route.PATH}?{live_view.query(view)}"
+        live_board(address, live_event.selected_id(), key="topic_board", on_change=_board_changed)
+        live_event.show()
+    else:
+        live_fallback.refreshing(view)
+    with guarded():
+        live_export.buttons(view)
+        live_export.completeness()

@@ -30,7 +30,10 @@ pages = [
     st.Page("lookup.py", title="Lookup", icon=":material/search:"),
     st.Page("live_topic.py", title="Live topic", icon=":material/sensors:", url_path="live-topic"),
     st.Page("pipes.py", title="Pipes", icon=":material/valve:"),
+    st.Page("logs.py", title="Logs", icon=":material/list_alt:"),
     st.Page("dead_letters.py", title="Dead letters", icon=":material/inbox:", url_path="dead-letters"),
+    st.Page("checks.py", title="Checks", icon=":material/fact_check:"),
+    st.Page("audit.py", title="Audit", icon=":material/history_edu:"),
 ]
 if runtime.target is Target.SANDBOX:
     pages.append(st.Page("sandbox.py", title="Sandbox", icon=":material/science:"))

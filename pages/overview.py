@@ -1,4 +1,4 @@
-"""Overview: whether the pipeline works, as one picture and a list of what needs attention."""
+"""Overview: whether the pipeline works, in one word and one picture, and what needs attention."""
 
 from __future__ import annotations
 
@@ -8,55 +8,75 @@ import streamlit as st
 
 from components import charts, formats, notices
 from components.boxes import guarded
+from components.freshness import freshness
 from components.pipeline_picture import Mood, Node, Picture, picture_html
+from components.verdict_box import pipeline_verdict
 from pages import context
 from provision import names
 from services.attention import Readings
 from services.attention import notices as find_notices
 from services.errors import DashboardError
-from services.pipe_logs import PipeTally
+from services.health import SPARK_POINT_S, SPARK_S, Health, PipeHealth
 from services.pipeline import Pipeline
-from services.pipes import Pipe
 from services.topic_status import FeedState
+from services.verdicts import Verdict
+
+_MOODS = {
+    Verdict.OK: Mood.GOOD,
+    Verdict.IDLE: Mood.PLAIN,
+    Verdict.LAGGING: Mood.WAIT,
+    Verdict.UNKNOWN: Mood.WAIT,
+}
 
 
-def _pipe_node(flow: str, pipe: Pipe | None, done: PipeTally) -> Node:
-    if pipe is None:
-        return Node(flow, "unknown", "no answer from AWS", Mood.BAD)
-    state = pipe.state.lower().replace("_", " ")
-    count = f"{done.succeeded:,} delivered"
-    if done.failed:
-        count += f", {done.failed:,} failed"
-    if done.holding:
-        return Node(flow, "holding", count, Mood.WAIT)
-    return Node(flow, state, count, Mood.GOOD if pipe.running else Mood.BAD)
+def _pipe_node(pipe: PipeHealth) -> Node:
+    finding, waiting = pipe.finding, pipe.evidence.waiting
+    count = _per_second(pipe.rate)
+    if pipe.failed_rate:
+        count += f", {_per_second(pipe.failed_rate)} fail"
+    if waiting:
+        count += f", {waiting:,} {'waits' if waiting == 1 else 'wait'}"
+    mood = _MOODS.get(finding.verdict, Mood.BAD)
+    return Node(pipe.flow, finding.verdict.value, count, mood, f"pipes?flow={pipe.flow}")
 
 
-def _picture(pipeline: Pipeline, readings: Readings) -> Picture:
-    pipes = {pipe.flow: pipe for pipe in readings.pipes or ()}
-    tallies = readings.tallies or {}
-    flows = {
-        flow: _pipe_node(flow, pipes.get(flow), tallies.get(names.pipe(flow), PipeTally())) for flow in names.FLOWS
-    }
+def _per_second(rate: float) -> str:
+    return f"{rate:,.1f}/s"
+
+
+def _picture(pipeline: Pipeline, readings: Readings, health: Health) -> Picture:
+    flows = {pipe.flow: _pipe_node(pipe) for pipe in health.pipes}
     return Picture(
-        table=_table_node(pipeline),
-        stream=Node("Stream", "new and old images", "kept for 24 h"),
+        table=_table_node(pipeline, health),
+        stream=_stream_node(health),
         cache_put=flows[names.CACHE_PUT],
         topic_publish=flows[names.TOPIC_PUBLISH],
         cache_delete=flows[names.CACHE_DELETE],
         cache=_cache_node(pipeline),
-        topic=_topic_node(readings),
+        topic=_topic_node(pipeline, readings),
         queue=_queue_node(readings),
     )
 
 
-def _table_node(pipeline: Pipeline) -> Node:
+def _table_node(pipeline: Pipeline, health: Health) -> Node:
     try:
         page = pipeline.records.get().value
     except DashboardError:
-        return Node("DynamoDB table", "cannot be read", "", Mood.BAD)
+        return Node("DynamoDB table", "cannot be read", "", Mood.BAD, "weather")
     count = f"over {len(page.items):,} records" if page.more else formats.counted(len(page.items), "record")
-    return Node("DynamoDB table", "active", count, Mood.GOOD)
+    if health.written_rate is not None:
+        count += f", {_per_second(health.written_rate)}"
+    return Node("DynamoDB table", "active", count, Mood.GOOD, "weather")
+
+
+def _stream_node(health: Health) -> Node:
+    watch = health.watch
+    if not watch.on:
+        return Node("Stream", "not watched", "kept for 24 h", Mood.PLAIN, "pipes")
+    if watch.problem:
+        return Node("Stream", "cannot be read", "kept for 24 h", Mood.BAD, "pipes")
+    rate = "" if health.written_rate is None else f"{_per_second(health.written_rate)}, "
+    return Node("Stream", "watched", f"{rate}kept for 24 h", Mood.GOOD, "pipes")
 
 
 def _cache_node(pipeline: Pipeline) -> Node:
@@ -65,62 +85,71 @@ def _cache_node(pipeline: Pipeline) -> Node:
     try:
         latency = pipeline.cache_latency_ms.get().value
     except DashboardError:
-        return Node("Momento cache", "cannot be read", count, Mood.BAD)
-    return Node("Momento cache", f"answers in {formats.milliseconds(latency)}", count, Mood.GOOD)
+        return Node("Momento cache", "cannot be read", count, Mood.BAD, "lookup")
+    return Node("Momento cache", f"answers in {formats.milliseconds(latency)}", count, Mood.GOOD, "lookup")
 
 
-def _topic_node(readings: Readings) -> Node:
+def _topic_node(pipeline: Pipeline, readings: Readings) -> Node:
     feed = readings.feed
     mood = Mood.GOOD if feed.state is FeedState.LIVE else Mood.BAD
-    return Node("Momento topic", feed.state.value, f"{feed.received:,} events received", mood)
+    until = int(time.time())
+    lately = [rate for rate in context.recent_rates(pipeline.feed) if until - 10 <= rate.start < until]
+    per_second = sum(rate.insert + rate.modify + rate.remove + rate.other for rate in lately) / 10
+    return Node(
+        "Momento topic", feed.state.value, f"{_per_second(per_second)}, {feed.received:,} received", mood, "live-topic"
+    )
 
 
 def _queue_node(readings: Readings) -> Node:
+    title, page = "Dead-letter queue", "dead-letters"
     if readings.depth is None:
-        return Node("Dead-letter queue", "cannot be read", "", Mood.BAD)
+        return Node(title, "cannot be read", "", Mood.BAD, page)
     total = readings.depth.total
     if total:
-        return Node("Dead-letter queue", "not empty", formats.counted(total, "message"), Mood.BAD)
-    return Node("Dead-letter queue", "empty", "0 messages", Mood.GOOD)
+        return Node(title, "not empty", formats.counted(total, "message"), Mood.BAD, page)
+    return Node(title, "empty", "0 messages", Mood.GOOD, page)
 
 
 @st.fragment(run_every=2)
 def _live() -> None:
     with guarded():
         pipeline = context.pipeline()
+        health = pipeline.health.get().value
         readings = context.readings(pipeline)
-        st.html(picture_html(_picture(pipeline, readings)))
-        st.caption(f"Deliveries and failures of the last {formats.age(context.LATELY_S)}, from the pipes' logs.")
-        notices.show(
-            find_notices(readings), "All pipes run, nothing failed lately, and the dead-letter queue is empty."
-        )
-        _numbers(pipeline, readings)
+        pipeline_verdict(health.verdict, [(pipe.flow, pipe.finding) for pipe in health.pipes])
+        st.html(picture_html(_picture(pipeline, readings, health)))
+        st.caption(_as_of(health))
+        st.subheader("What needs attention")
+        notices.show(find_notices(readings), "Nothing beside the pipes: the topic is live, and the queue is empty.")
+        _numbers(pipeline, readings, health)
+        freshness(pipeline.pipes, pipeline.log, pipeline.depth, pipeline.records, key="refresh_overview")
         st.subheader("Events per second")
-        charts.events_per_second(context.recent_counts(pipeline.feed), context.viewer_zone(), key="overview_rates")
+        charts.events_per_second(context.recent_rates(pipeline.feed), context.viewer_zone(), key="overview_rates")
         st.caption(f"What the topic brought in the last {formats.age(context.RATE_WINDOW_S)}.")
 
 
-def _numbers(pipeline: Pipeline, readings: Readings) -> None:
-    known = readings.tallies is not None
-    tallies = (readings.tallies or {}).values()
+def _as_of(health: Health) -> str:
+    words = f"As of {formats.clock(health.at, context.viewer_zone())}; the log is {health.late_s:.1f} s behind."
+    return f"{words} Rates are those of ten seconds. Each box leads to its page."
+
+
+def _numbers(pipeline: Pipeline, readings: Readings, health: Health) -> None:
     tally = pipeline.lookups.tally()
-    last = max((pipe.last_success_ms for pipe in tallies), default=0)
+    delivered = [sum(pipe.spark) * SPARK_POINT_S for pipe in health.pipes]
+    failed = [sum(count for _, count in pipe.causes) for pipe in health.pipes]
+    last = max((pipe.evidence.last_success_at or 0.0 for pipe in health.pipes), default=0.0)
     depth = readings.depth
+    lately = f"In the last {formats.age(SPARK_S)}"
     with st.container(horizontal=True):
-        st.metric("Delivered lately", _count(known, sum(pipe.succeeded for pipe in tallies)), border=True)
-        st.metric("Failed lately", _count(known, sum(pipe.failed for pipe in tallies)), border=True)
-        never = "none lately" if known else "–"
-        st.metric("Last delivery", formats.ago(time.time() - last / 1000) if last else never, border=True)
+        st.metric("Delivered lately", formats.number(sum(delivered)), border=True, help=lately)
+        st.metric("Failed lately", formats.number(sum(failed)), border=True, help=lately)
+        st.metric("Last delivery", formats.ago(time.time() - last) if last else "none lately", border=True)
         st.metric("Dead letters", "–" if depth is None else formats.number(depth.total), border=True)
         st.metric(
             "Cache hits", formats.number(tally.hits), border=True, help="Lookups of this dashboard since it started"
         )
         st.metric("Cache misses", formats.number(tally.misses), border=True)
         st.metric("DynamoDB reads", formats.number(tally.table_reads), border=True)
-
-
-def _count(known: bool, number: int) -> str:
-    return formats.number(number) if known else "–"
 
 
 st.title("Overview")

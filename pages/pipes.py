@@ -1,157 +1,200 @@
-"""Pipes: the three pipes with their state, their last executions, and the lines of their log."""
+"""Pipes: the health of each pipe, what became of the writes, and how long they took."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from datetime import tzinfo
 
 import pandas as pd
 import streamlit as st
 
-from components import formats
-from components.boxes import guarded
-from pages import context
+from components import formats, latency_charts, pipe_card
+from components.boxes import error_box, guarded
+from components.freshness import freshness
+from components.pipe_ledger import pipe_ledger
+from pages import access, context
 from provision import names
-from services.pipe_logs import Execution, LogRecord, Outcome, PipeTally
+from services.errors import DashboardError
+from services.health import WINDOWS_S, Health, PipeHealth
+from services.latency import Sample, Stage, histogram, over_time, percentile, times
+from services.letters_age import LetterAges, ages
 from services.pipeline import Pipeline
-from services.pipes import Pipe
 
-#: Rows of each table.
-SHOWN = 100
-_SIGNS = {
-    Outcome.SUCCEEDED: "✓ succeeded",
-    Outcome.FAILED: "✕ failed",
-    Outcome.RUNNING: "… running",
-    Outcome.HOLDING: "… holding",
-}
+state = st.session_state
 
 
-def _card(pipe: Pipe, done: PipeTally) -> None:
-    with st.container(border=True, height="stretch"):
+def _letter_ages(pipeline: Pipeline) -> dict[str, LetterAges] | None:
+    """By pipe; None when the queue cannot be read. An empty queue is not looked at: a look disturbs others' looks."""
+    try:
+        total = pipeline.depth.get().value.total
+        return ages(pipeline.dead_letters.letters().value.letters, total) if total else {}
+    except DashboardError:
+        return None
+
+
+def _card(pipe: PipeHealth, watched: bool, letters: dict[str, LetterAges] | None) -> None:
+    with st.container(border=True, height="stretch", key=f"card_{pipe.flow}"):
         st.subheader(pipe.flow)
-        state = pipe.state.lower().replace("_", " ")
-        with st.container(horizontal=True):
-            st.badge(state, icon=_icon(pipe), color="green" if pipe.running else "red")
-            if done.holding:
-                st.badge("holding", icon=":material/hourglass:", color="orange")
-            if done.failed:
-                st.badge(f"{done.failed:,} failed lately", icon=":material/error:", color="red")
-        if pipe.reason:
-            st.text(pipe.reason)
-        last = done.last_success_ms
-        st.text(f"Last delivery {formats.ago(time.time() - last / 1000)}" if last else "No delivery lately")
-        with st.expander("Settings"):
-            st.text(_settings(pipe))
+        pipe_card.show(pipe, watched)
+        pipe_card.dead_letters(None if letters is None else letters.get(names.pipe(pipe.flow), LetterAges()))
+        if pipe.pipe is not None:
+            pipe_card.state(pipe.pipe)
+            _switches(pipe.flow, pipe.pipe.state)
+            pipe_card.settings(pipe.pipe)
+        st.page_link("logs.py", label="Executions in the log", query_params={"pipe": pipe.flow})
 
 
-def _icon(pipe: Pipe) -> str:
-    return ":material/check:" if pipe.running else ":material/error:"
+def _switches(flow: str, current: str) -> None:
+    """Start or stop, whichever makes sense, for operators."""
+    if not access.is_operator():
+        return
+    if current in ("STOPPED", "START_FAILED"):
+        st.button("Start", icon=":material/play_arrow:", key=f"start_{flow}", on_click=_start, args=(flow,))
+    elif current in ("RUNNING", "STOP_FAILED") and st.button("Stop", icon=":material/stop:", key=f"stop_{flow}"):
+        state.pipe_to_stop = flow
+        # The dialog belongs to the page, not to the part of it that draws itself anew every two seconds.
+        st.rerun()
 
 
-def _settings(pipe: Pipe) -> str:
-    lines = (
-        f"Filter: {' or '.join(pipe.filters) or 'none, every record'}",
-        f"Batch size: {pipe.batch_size}",
-        f"Retries: {'without end' if pipe.retries == -1 else pipe.retries}",
-        f"Starting position: {pipe.starting_position}",
-        f"Log level: {pipe.log_level or 'OFF'}",
-        f"Target: {pipe.target.rpartition('api-destination/')[2]}",
-        f"Dead-letter queue: {pipe.dead_letter_queue.rpartition(':')[2] or 'none'}",
+def _start(flow: str) -> None:
+    _change("Starting a pipe", flow)
+
+
+def _confirm_stop() -> None:
+    _change("Stopping a pipe", state.pop("pipe_to_stop"))
+
+
+def _change(act: str, flow: str) -> None:
+    state.pop("pipes_error", None)
+    try:
+        access.require_operator(act)
+        pipeline = context.pipeline()
+        (pipeline.start_pipe if act.startswith("Starting") else pipeline.stop_pipe)(flow)
+    except DashboardError as error:
+        state.pipes_error = error
+
+
+def _keep_running() -> None:
+    state.pop("pipe_to_stop", None)
+
+
+@st.dialog("Stop this pipe?", on_dismiss=_keep_running)
+def _stop_dialog(flow: str) -> None:
+    if "pipe_to_stop" not in state:
+        st.rerun()
+    st.text(flow)
+    st.write(
+        "What is written from now on waits in the table's stream, which forgets it after 24 hours. "
+        "AWS does not say whether a pipe goes on there after a start, or at the newest record."
     )
-    return "\n".join(lines)
+    with st.container(horizontal=True):
+        st.button("Stop it", type="primary", key="pipe_stop_yes", on_click=_confirm_stop)
+        st.button("Keep it running", key="pipe_stop_no", on_click=_keep_running)
 
 
-def _execution_rows(found: Sequence[Execution], where: tzinfo) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Started": [formats.clock(execution.started_ms / 1000, where) for execution in found],
-            "Pipe": [_flow(execution.pipe) for execution in found],
-            "Outcome": [_SIGNS[execution.outcome] for execution in found],
-            "Event": [execution.event_name for execution in found],
-            "Location": [execution.location for execution in found],
-            "Took": [formats.milliseconds(execution.duration_ms) for execution in found],
-            "Failed attempts": [execution.attempts for execution in found],
-            "Error": [execution.error for execution in found],
-            "Execution": [execution.execution_id for execution in found],
-        }
+def _ledger(health: Health, wanted: str | None) -> None:
+    st.subheader("Ledger")
+    watch = health.watch
+    if not watch.on or watch.since is None:
+        st.text(
+            "The table's stream is not watched: which records wait is unknown, and so is the ledger."
+            if not watch.on
+            else "The watch of the table's stream has not begun yet."
+        )
+        if watch.problem:
+            st.text(watch.problem)
+        return
+    window = st.segmented_control(
+        "Window", WINDOWS_S, default=WINDOWS_S[0], required=True, key="ledger_window", format_func=_minutes
     )
-
-
-def _record_rows(found: Sequence[LogRecord], where: tzinfo) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Time": [formats.clock(record.time_ms / 1000, where) for record in found],
-            "Pipe": [_flow(record.pipe) for record in found],
-            "Level": [record.level for record in found],
-            "Message type": [record.message_type or "not a pipe's record" for record in found],
-            "Error": [record.error for record in found],
-            "Record": [record.raw for record in found],
-        }
+    pipe_ledger({pipe.flow: pipe.ledgers[window] for pipe in health.pipes if wanted in (None, pipe.flow)})
+    since = max(watch.since, health.complete_since, health.at - window)
+    st.caption(
+        f"Writes since {formats.clock(since, context.viewer_zone())}. The log is {health.late_s:.1f} s behind, "
+        "and counts as in flight what it cannot tell yet."
     )
-
-
-def _flow(pipe: str) -> str:
-    return names.FLOW_OF.get(pipe, pipe)
-
-
-def _cards(pipeline: Pipeline) -> None:
-    pipes = pipeline.pipes.get().value
-    tallies: dict[str, PipeTally] = {}
-    with guarded():
-        tallies = context.recent_tallies(pipeline)
-    for column, pipe in zip(st.columns(len(pipes)), pipes, strict=True):
-        with column:
-            _card(pipe, tallies.get(pipe.name, PipeTally()))
-
-
-def _logs(pipeline: Pipeline, wanted: str | None) -> None:
     where = context.viewer_zone()
-    log = pipeline.log.get().value
-    found = [one for one in log.executions if wanted in (None, one.pipe)]
-    records = [one for one in log.records if wanted in (None, one.pipe)]
-    newest = sorted(records, key=lambda record: record.time_ms, reverse=True)[:SHOWN]
-    st.subheader("Executions")
-    if not found:
-        st.write("None in the last quarter of an hour.")
-    else:
-        st.dataframe(
-            _execution_rows(found[:SHOWN], where),
-            hide_index=True,
-            column_config={"Error": st.column_config.TextColumn(width="large")},
-            key="pipe_executions",
-            alt="Executions of the pipes, newest first",
+    if health.complete_since > health.at - window:
+        st.text("There were too many changes to keep them all: older ones of this window are not counted.")
+    if watch.gap_at is not None and watch.gap_at > health.at - window:
+        st.text(f"Changes were missed at {formats.clock(watch.gap_at, where)}: the stream had forgotten them.")
+    if watch.problem:
+        st.text(watch.problem)
+    blind = [pipe.flow for pipe in health.pipes if not pipe.waiting_known]
+    if blind:
+        st.text(f"The log does not name the records of {', '.join(blind)}: log level and execution data decide that.")
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60} min"
+
+
+def _latency(pipeline: Pipeline, wanted: str | None) -> None:
+    st.subheader("Latency")
+    left, right = st.columns(2)
+    with left:
+        flow = wanted or st.segmented_control(
+            "Pipe", names.FLOWS, default=names.FLOWS[0], required=True, key="latency_pipe"
         )
-        st.caption(f"The newest {min(SHOWN, len(found)):,} of {len(found):,} executions read.")
-    st.subheader("Log records")
-    if newest:
-        st.dataframe(
-            _record_rows(newest, where),
-            hide_index=True,
-            key="pipe_records",
-            alt="Log records of the pipes, newest first",
+    with right:
+        stage = st.segmented_control(
+            "Stage", list(Stage), default=Stage.TOTAL, required=True, key="latency_stage", format_func=_stage_name
         )
-    else:
-        st.write("None in the last quarter of an hour.")
+    now = time.time()
+    samples = pipeline.samples.get().value[flow]
+    _stage_numbers(samples)
+    spans = [span for span in over_time(samples, now - WINDOWS_S[-1], now) if span.stage is stage]
+    over, classes = st.columns(2)
+    with over:
+        st.text("Over time")
+        latency_charts.percentiles(spans, context.viewer_zone(), key="latency_over_time")
+    with classes:
+        st.text("How many took how long")
+        latency_charts.histogram(histogram(samples, stage), key="latency_classes")
+    st.caption(
+        "Of successful executions of the last quarter of an hour. In the stream: from creation, which DynamoDB gives "
+        "in whole seconds, to the start of the execution. Target: the call, with the template before it."
+    )
+
+
+def _stage_name(stage: Stage) -> str:
+    return stage.value.capitalize()
+
+
+def _stage_numbers(samples: list[Sample]) -> None:
+    rows = []
+    for stage in Stage:
+        ordered = times(samples, stage)
+        found = [formats.milliseconds(percentile(ordered, each) * 1000) if ordered else "–" for each in (50, 90, 99)]
+        rows.append([_stage_name(stage), *found, len(ordered)])
+    st.dataframe(
+        pd.DataFrame(rows, columns=["Stage", "p50", "p90", "p99", "Executions"]),
+        hide_index=True,
+        key="latency_stages",
+        alt="Percentiles of each stage",
+    )
 
 
 @st.fragment(run_every=2)
 def _live(wanted: str | None) -> None:
     with guarded():
         pipeline = context.pipeline()
+        health = pipeline.health.get().value
+        shown = [pipe for pipe in health.pipes if wanted in (None, pipe.flow)]
+        letters = _letter_ages(pipeline)
+        for column, pipe in zip(st.columns(len(shown)), shown, strict=True):
+            with column:
+                _card(pipe, health.watch.on, letters)
         with guarded():
-            _cards(pipeline)
+            _ledger(health, wanted)
         with guarded():
-            _logs(pipeline, wanted)
+            _latency(pipeline, wanted)
+        freshness(pipeline.pipes, pipeline.log, key="refresh_pipes")
 
 
 st.title("Pipes")
-choice = st.selectbox(
-    "Executions and log records of",
-    names.PIPES,
-    format_func=_flow,
-    index=None,
-    placeholder="All pipes",
-    key="pipes_wanted",
-)
+choice = st.selectbox("Pipe", names.FLOWS, index=None, placeholder="All pipes", key="flow", bind="query-params")
+if "pipes_error" in state:
+    error_box(state.pipes_error)
 _live(choice)
+if "pipe_to_stop" in state:
+    _stop_dialog(state.pipe_to_stop)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import pandas as pd
 import streamlit as st
 
 from components import formats
 from pages import access
 from services.access import Role
+from services.api_calls import lately
 from services.config import Target
 from services.errors import DashboardError, SandboxNotRunning
 from services.pipeline import Pipeline
@@ -61,11 +63,36 @@ def _state(runtime: Runtime) -> None:
     _momento(pipeline)
     _feed(pipeline)
     _queue(pipeline)
+    _calls(pipeline)
     with st.expander("Endpoints", expanded=True):
         st.text(f"Region {pipeline.access.region}")
         st.text(f"AWS\n{pipeline.aws_endpoint}")
         st.text(f"Momento gRPC\n{pipeline.momento_address.label}")
         st.text(f"Momento HTTP\n{pipeline.momento_address.http_endpoint}")
+
+
+def _calls(pipeline: Pipeline) -> None:
+    """What looking costs: the AWS calls of all viewers together."""
+    counts = pipeline.api_calls
+    st.text(f"AWS calls: {lately(counts):,} a minute")
+    # With the number in its label it would close whenever that changes.
+    shown = st.expander("AWS calls by operation", key="api_calls_shown", on_change="rerun")
+    if not shown.open:
+        return
+    with shown:
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "Operation": [f"{count.service}: {count.operation}" for count in counts],
+                    "Last minute": [count.lately for count in counts],
+                    "Since start": [count.total for count in counts],
+                }
+            ),
+            hide_index=True,
+            key="api_calls",
+            alt="Calls to AWS by operation",
+        )
+        st.caption("For all viewers together: reads are shared, so more viewers make no more of them.")
 
 
 def _no_sandbox(runtime: Runtime, error: SandboxNotRunning) -> None:
@@ -110,4 +137,9 @@ def _queue(pipeline: Pipeline) -> None:
     except DashboardError:
         return
     if depth.total:
-        st.badge(formats.counted(depth.total, "dead letter"), icon=":material/warning:", color="red")
+        st.page_link(
+            "dead_letters.py",
+            label=f":red[**{formats.counted(depth.total, 'dead letter')}**]",
+            icon=":material/warning:",
+            help="Messages wait in the dead-letter queue",
+        )

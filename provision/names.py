@@ -94,6 +94,10 @@ class StackNames:
         """The log group that all three pipes write to."""
         return self._named(f"weather-stats-demo-logs-{region}")
 
+    def audit_log_group(self, region: str) -> str:
+        """The log group that tells who changed what through the dashboard, which makes it."""
+        return self._named(f"weather-stats-demo-audit-{region}")
+
     def api_destination(self, flow: str) -> str:
         """The API destination of one flow."""
         return self._named(f"weather-stats-demo-{flow}-api-destination")
@@ -121,6 +125,7 @@ ROLE = DEFAULT.role
 CACHE = DEFAULT.cache
 TOPIC = DEFAULT.topic
 log_group = DEFAULT.log_group
+audit_log_group = DEFAULT.audit_log_group
 api_destination = DEFAULT.api_destination
 pipe = DEFAULT.pipe
 

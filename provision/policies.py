@@ -94,6 +94,7 @@ def operator(names: StackNames, place: Place) -> dict[str, Any]:
             "WriteRecords", "dynamodb:BatchWriteItem DeleteItem PutItem TransactWriteItems UpdateItem", arn.table
         ),
         _statement("RepairDeadLetters", "sqs:DeleteMessage PurgeQueue", arn.queue),
+        _statement("WriteTheAuditLog", "logs:CreateLogGroup CreateLogStream PutLogEvents", *arn.audit),
         _statement("StartAndStopPipes", "pipes:StartPipe StopPipe", *arn.pipes),
     )
 
@@ -116,7 +117,7 @@ def _reading(names: StackNames, place: Place) -> list[dict[str, Any]]:
         _statement(
             "LookAtDeadLetters", "sqs:ChangeMessageVisibility GetQueueAttributes GetQueueUrl ReceiveMessage", arn.queue
         ),
-        _statement("ReadLogs", "logs:FilterLogEvents GetLogEvents StartQuery", *arn.log_group),
+        _statement("ReadLogs", "logs:FilterLogEvents GetLogEvents StartQuery", *arn.log_group, *arn.audit),
         _statement("FindLogs", "logs:DescribeLogGroups GetQueryResults StopQuery", "*"),
         _statement("LookAtPipes", "pipes:DescribePipe", *arn.pipes),
         _statement(
@@ -138,6 +139,8 @@ class _Arns:
         self.table = arn("dynamodb", f"table/{names.table}")
         self.queue = arn("sqs", names.queue)
         self.log_group = (group, f"{group}:*")
+        audit = arn("logs", f"log-group:{names.audit_log_group(place.region)}")
+        self.audit = (audit, f"{audit}:*")
         # Secrets Manager adds six characters.
         self.secret = arn("secretsmanager", f"secret:{names.secret}-??????")
         self.connection_secret = arn("secretsmanager", f"secret:events!connection/{names.connection}/*")

@@ -50,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
         help="keep tables, streams, queues, logs and pipes in this folder, and go on from there at the next start",
     )
     parser.add_argument(
+        "--connection-failures",
+        choices=["internal", "customer"],
+        default="internal",
+        help="how a pipe reads an endpoint that cannot be reached: internal (the default) tries again without end, "
+        "customer counts it against MaximumRetryAttempts; AWS's pages say both",
+    )
+    parser.add_argument(
         "--until-stdin-closes",
         action="store_true",
         help="also stop when standard input ends, as it does when the parent process dies",
@@ -104,6 +111,7 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 async def _serve(options: argparse.Namespace) -> None:
     # Imported late: `env` and `--help` need none of it, and it takes most of a second.
     from provision.settings import Profile
+    from sandbox.pipes.api_destination import ConnectionFailures
     from sandbox.server import Options, Sandbox
 
     persistence = _persistence(options.persist)
@@ -114,6 +122,7 @@ async def _serve(options: argparse.Namespace) -> None:
         momento_http_port=options.momento_http_port,
         admin_port=options.admin_port,
         profile=Profile(options.profile),
+        connection_failures=ConnectionFailures(options.connection_failures),
     )
     sandbox = Sandbox(_with_last_ports(chosen, persistence) if persistence else chosen, persistence)
     stop = asyncio.Event()

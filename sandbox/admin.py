@@ -3,6 +3,7 @@
 GET    /health                     is it up, and which run is it
 GET    /status                     pipes, Momento, faults, traffic: counts and states
 GET    /faults                     the faults: POST, DELETE and GET /faults/fired as sandbox/faults/api.py says
+GET    /aws-calls                  how many AWS calls came over the wire, by service and operation
 GET    /ledger                     for each pipe, what became of every record, as sandbox/ledger/ledger.py says
 POST   /momento/stop, /start       refuse connections to Momento, and accept them again; ?port=grpc or http for one
 GET    /block, /unblock            the same, as momento-local has it
@@ -22,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.aws.counted_calls import CountedCalls
 from sandbox.faults.api import FaultsApi
 from sandbox.faults.board import FaultBoard
 from sandbox.ledger.ledger import Ledger
@@ -47,6 +49,8 @@ class Host(Protocol):
     def faults(self) -> FaultBoard: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def aws_calls(self) -> CountedCalls: ...
 
 
 class AdminApi:
@@ -62,6 +66,7 @@ class AdminApi:
                 Route("/health", self._health),
                 Route("/status", self._status),
                 *FaultsApi(host.faults).routes,
+                Route("/aws-calls", self._aws_calls),
                 Route("/ledger", self._ledger),
                 Route("/momento/stop", self._stop_momento, methods=["POST"]),
                 Route("/momento/start", self._start_momento, methods=["POST"]),
@@ -96,6 +101,9 @@ class AdminApi:
         """Whether Momento accepts connections, on both ports and on each."""
         listening = self._host.momento.listening
         return {"listening": listening == BOTH, "ports": {port.value: port in listening for port in Port}}
+
+    async def _aws_calls(self, _: Request) -> Response:
+        return JSONResponse(self._host.aws_calls.counts())
 
     async def _ledger(self, _: Request) -> Response:
         return JSONResponse(await self._host.ledger.balance())

@@ -37,12 +37,14 @@ _DEPTHS = {
 
 
 class PipeMetric(Protocol):
-    """A statistic set of one metric of one pipe; `pipe` is empty for the whole account."""
+    """A statistic set of one metric of one pipe; `pipe` is empty for the whole account in the region."""
 
     @property
     def name(self) -> str: ...
     @property
     def pipe(self) -> str: ...
+    @property
+    def region(self) -> str: ...
     @property
     def unit(self) -> str: ...
     @property
@@ -110,7 +112,7 @@ class MetricsPublisher:
         for metric in self._take_pipe_metrics():
             own: Dimensions = (("PipeName", metric.pipe),) if metric.pipe else account
             for dimensions in (own, account) if metric.pipe and metric.name in _OF_ACCOUNT_TOO else (own,):
-                series = Series(self._region, PIPES_NAMESPACE, metric.name, metric.unit, dimensions)
+                series = Series(metric.region, PIPES_NAMESPACE, metric.name, metric.unit, dimensions)
                 yield StatisticSet(series, metric.count, metric.sum, metric.minimum, metric.maximum)
 
     async def _of_queues(self) -> list[StatisticSet]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from provision.settings import Profile
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
+from sandbox.aws.counted_calls import CountedCalls
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
@@ -29,6 +30,7 @@ from sandbox.loopback_only import LoopbackOnly
 from sandbox.metrics import MetricsPublisher
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
+from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.service import PipesService
 from sandbox.provisioning import provision
 from sandbox.state import Part, SandboxState
@@ -57,6 +59,7 @@ class Options:
     momento_http_port: int = 0
     admin_port: int = 0
     profile: Profile = Profile.ORIGINAL
+    connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL
 
 
 class Sandbox:
@@ -74,7 +77,7 @@ class Sandbox:
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
         self.faults = FaultBoard()
         letters = LetterLog(emulator)
-        self.pipes = PipesService(FaultyAws(letters, self.faults), ACCOUNT_ID)
+        self.pipes = PipesService(FaultyAws(letters, self.faults), ACCOUNT_ID, options.connection_failures)
         self.metrics = MetricsPublisher(
             emulator, emulator.usage, self.pipes.take_metrics, account_id=ACCOUNT_ID, region=options.region
         )
@@ -91,7 +94,8 @@ class Sandbox:
         self.ledger = Ledger(emulator, self.pipes, self.momento, letters)
         self.traffic = TrafficControl()
         gateway = Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes)
-        self._aws = HttpServer(LoopbackOnly(gateway), aws_socket)
+        self.aws_calls = CountedCalls(gateway)
+        self._aws = HttpServer(LoopbackOnly(self.aws_calls), aws_socket)
         self._admin = HttpServer(LoopbackOnly(AdminApi(self).app), bind(options.host, options.admin_port))
         self.state = SandboxState(
             pid=getpid(),
@@ -119,8 +123,8 @@ class Sandbox:
         self._publish(ready=True)
 
     async def close(self) -> None:
-        """Stops every part and says so in the state file."""
-        self._publish(ready=False)
+        """Stops every part and says so in the state file, which then holds no key any more."""
+        self._publish(ready=False, **dict.fromkeys(state_file.KEYS, ""))
         self.faults.clear()
         await asyncio.to_thread(self.traffic.stop)
         await self.metrics.close()

@@ -16,6 +16,9 @@ from typing import Any
 #: Where the state file lives unless the variable SANDBOX_DIR says otherwise.
 DEFAULT_DIR = Path(__file__).resolve().parent.parent / ".sandbox"
 
+#: The members that are secret.
+KEYS = ("aws_secret_access_key", "momento_api_key", "momento_v1_api_key", "momento_oauth_client_secret")
+
 
 @dataclass(frozen=True)
 class Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -24,6 +24,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from services.api_calls import ApiCalls
 from services.config import AwsAccess
 from services.errors import (
     DashboardError,
@@ -38,6 +39,8 @@ from services.errors import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_pipes import EventBridgePipesClient
     from mypy_boto3_sqs import SQSClient
@@ -76,6 +79,7 @@ _REFUSED = frozenset(
 _MISSING = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchEntity",
         "NotFoundException",
         "QueueDoesNotExist",
         "ResourceNotFoundException",
@@ -99,6 +103,8 @@ class Aws:
 
     def __init__(self, access: AwsAccess) -> None:
         made = session(access)
+        self.calls = ApiCalls()
+        self.calls.watch(made.events)
         endpoint = access.endpoint_url or None
         self.region = access.region
         self.dynamodb: DynamoDBClient = made.client("dynamodb", endpoint_url=endpoint, config=_CONFIG)
@@ -106,12 +112,28 @@ class Aws:
         self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=_CONFIG)
         self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=_CONFIG)
         self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=_CONFIG)
+        # Without type stubs: one call is made of it.
+        self.events: EventBridgeClient = made.client("events", endpoint_url=endpoint, config=_CONFIG)
+        self.iam: IAMClient = made.client("iam", endpoint_url=endpoint, config=_CONFIG)
+        self.cloudwatch: Any = made.client("cloudwatch", endpoint_url=endpoint, config=_CONFIG)
         self.endpoint = self.dynamodb.meta.endpoint_url
 
     def close(self) -> None:
         """Closes the connection pools."""
-        for client in (self.dynamodb, self.streams, self.sqs, self.logs, self.pipes):
+        for client in self._clients():
             client.close()
+
+    def _clients(self) -> tuple[Any, ...]:
+        return (
+            self.dynamodb,
+            self.streams,
+            self.sqs,
+            self.logs,
+            self.pipes,
+            self.events,
+            self.iam,
+            self.cloudwatch,
+        )
 
 
 def session(access: AwsAccess) -> boto3.Session:

@@ -15,9 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 from services import momento_keys
 from services.errors import NotConfigured
+from services.topic_buffer import CAPACITY
 
 
 class Target(Enum):
@@ -50,6 +52,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AWS_SECRET_ACCESS_KEY", "its secret", secret=True, credential=True),
     Setting("AWS_SESSION_TOKEN", "for temporary credentials only", secret=True, credential=True),
     Setting("AWS_PROFILE", "a profile of ~/.aws, instead of the two keys", credential=True),
+    Setting("TOPIC_EVENTS", "how many events of the topic are kept in memory: 1,000 to 1,000,000, without it 50,000"),
+    Setting("TOPIC_HISTORY", "on, off or a file: events outlive a restart; without it on for sandbox, off for aws"),
+    Setting("STREAM_WATCH", "off: do not read the table's stream, and do without waiting records and the ledger"),
     Setting("OPERATORS", "e-mail addresses, with commas between, that may change things once they signed in"),
 )
 
@@ -76,25 +81,82 @@ class AwsConfig:
 
 
 @dataclass(frozen=True)
+class TopicConfig:
+    """How many events of the topic are kept in memory, and the file that outlives a restart (None for none)."""
+
+    events: int = CAPACITY
+    history: Path | None = None
+
+
+@dataclass(frozen=True)
 class Config:
-    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses."""
+    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses.
+
+    `watch_stream` says whether the table's stream is read for the health of the pipes.
+    """
 
     target: Target
     aws: AwsConfig | None = None
     operators: frozenset[str] = frozenset()
+    topic: TopicConfig = TopicConfig()
+    watch_stream: bool = True
 
+
+#: What TOPIC_EVENTS may be.
+_FEWEST_EVENTS, _MOST_EVENTS = 1_000, 1_000_000
 
 #: Says for a profile ("" for the default) whether boto3's chain finds credentials, and its region ("" for none).
 CredentialChain = Callable[[str], tuple[bool, str]]
 
 
-def load(environment: Mapping[str, str], chain: CredentialChain) -> Config:
-    """The configuration that an environment asks for. Raises NotConfigured with the names of what is missing."""
+def load(environment: Mapping[str, str], chain: CredentialChain, folder: Path = Path(".sandbox")) -> Config:
+    """The configuration that an environment asks for; `folder` is where a file goes whose place is not set.
+
+    Raises NotConfigured with the names of what is missing or wrong.
+    """
     settings = {setting.name: environment.get(setting.name, "").strip() for setting in SETTINGS}
     operators = frozenset(name.strip() for name in settings["OPERATORS"].split(",") if name.strip())
-    if _target(settings) is Target.SANDBOX:
-        return Config(Target.SANDBOX, operators=operators)
-    return Config(Target.AWS, _aws_config(settings, environment, chain), operators)
+    target = _target(settings)
+    topic = TopicConfig(_events(settings["TOPIC_EVENTS"]), _history(settings["TOPIC_HISTORY"], target, folder))
+    watch = _watch_stream(settings["STREAM_WATCH"])
+    if target is Target.SANDBOX:
+        return Config(Target.SANDBOX, operators=operators, topic=topic, watch_stream=watch)
+    return Config(Target.AWS, _aws_config(settings, environment, chain), operators, topic, watch)
+
+
+def _events(wanted: str) -> int:
+    if not wanted:
+        return CAPACITY
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= len(str(_MOST_EVENTS)) else 0
+    if not _FEWEST_EVENTS <= number <= _MOST_EVENTS:
+        raise NotConfigured(
+            f"TOPIC_EVENTS is {wanted[:40]!r}; it takes a whole number from {_FEWEST_EVENTS:,} to {_MOST_EVENTS:,}.",
+            "Write it without separators, such as 50000, or remove it.",
+        )
+    return number
+
+
+def _history(wanted: str, target: Target, folder: Path) -> Path | None:
+    by_default = "on" if target is Target.SANDBOX else "off"
+    switch = wanted.lower() or by_default
+    if switch in ("on", "off"):
+        return folder / "topic-history.db" if switch == "on" else None
+    path = Path(wanted).expanduser()
+    # A bare word is a switch that was mistyped ("true", "yes"), far more often than a file.
+    if len(path.parts) == 1 and not path.suffix:
+        raise NotConfigured(
+            f"TOPIC_HISTORY is {wanted[:40]!r}; it takes on, off, or the path of a file.",
+            "Write a path with a folder or an ending, such as ./history.db, or remove the setting.",
+        )
+    return path
+
+
+def _watch_stream(setting: str) -> bool:
+    if setting.lower() not in ("", "on", "off"):
+        raise NotConfigured(
+            f"STREAM_WATCH is {setting!r}; allowed are on and off.", "Set STREAM_WATCH to one of the two, or remove it."
+        )
+    return setting.lower() != "off"
 
 
 def _target(settings: Mapping[str, str]) -> Target:

@@ -98,6 +98,16 @@ class MomentoCache:
         )
         self._call(self._scs.Set, request, f"Writing {key!r} to cache {cache}", cache)
 
+    def set_if_absent(self, cache: str, key: str, value: bytes, ttl_s: float) -> bool:
+        """Write one item unless there is one; False when there is. Raises InvalidInput for a TTL not above zero."""
+        if not ttl_s > 0:
+            raise InvalidInput("ttl_s", "The TTL of a cache item must be above zero.")
+        request = cacheclient_pb2._SetIfNotExistsRequest(
+            cache_key=key.encode(), cache_body=value, ttl_milliseconds=max(1, round(ttl_s * 1000))
+        )
+        response = self._call(self._scs.SetIfNotExists, request, f"Writing {key!r} to cache {cache}", cache)
+        return bool(response.HasField("stored"))
+
     def delete(self, cache: str, key: str) -> None:
         """Delete one item, or nothing when there is none."""
         request = cacheclient_pb2._DeleteRequest(cache_key=key.encode())

@@ -43,6 +43,17 @@ _KEEPALIVE: tuple[tuple[str, int], ...] = (
 )
 _NO_PROXY: tuple[tuple[str, int], ...] = (("grpc.enable_http_proxy", 0),)
 
+_SERVICE_CACHE_ADVICE = (
+    "A cache belongs to one region, and the endpoint names it: create the cache there (`python -m provision up`), or "
+    "set MOMENTO_ENDPOINT to that of the region which has it."
+)
+_NAME_ADVICE = (
+    "If other names resolve here, the endpoint or its region is wrong: set MOMENTO_ENDPOINT to the endpoint that the "
+    "console shows beside the key. Otherwise check this machine's DNS and network."
+)
+#: What gRPC's resolvers, its own and the system's, say when a name does not resolve.
+_UNKNOWN_NAME = ("DNS resolution failed", "errors resolving", "Domain name not found")
+
 
 class AlreadyExists(ServiceFailed):
     """Raised when Momento has a cache of that name already."""
@@ -88,6 +99,8 @@ def failure(error: grpc.RpcError, tried: str, address: MomentoAddress) -> Dashbo
         code, details = error.code() or code, error.details() or ""
     details = details.replace(address.token, "(key)").strip().rstrip(".")
     kind = _KIND_OF_CODE.get(code, ServiceFailed)
+    if kind is Unreachable and any(words in details for words in _UNKNOWN_NAME):
+        return Unreachable(f"{tried} failed: the host name {_host(address)} does not resolve.", _NAME_ADVICE)
     return kind(f"{tried} at {address.label} failed: {_answer(kind, code, details, address)}.", _advice(kind, address))
 
 
@@ -95,6 +108,10 @@ def _open(address: MomentoAddress, target: str, more: tuple[tuple[str, int], ...
     if address.tls:
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=_OPTIONS + more)
     return grpc.insecure_channel(target, options=_OPTIONS + more + _NO_PROXY)
+
+
+def _host(address: MomentoAddress) -> str:
+    return address.cache_target.rpartition(":")[0]
 
 
 def _answer(kind: type[DashboardError], code: grpc.StatusCode, details: str, address: MomentoAddress) -> str:
@@ -114,7 +131,7 @@ def _advice(kind: type[DashboardError], address: MomentoAddress) -> str:
     if kind is NotAuthorized:
         return "Check that the key is still valid, was made for this endpoint, and may use this cache."
     if kind is NotFound:
-        return "Create the cache, or check its name and the endpoint."
+        return _SERVICE_CACHE_ADVICE if address.tls else "Create the cache, or check its name."
     if kind is Throttled:
         return "Slow down, or raise the account's limits at Momento."
     return "Try again; if it stays, look at the status page of Momento or the sandbox's output."

@@ -8,11 +8,12 @@ JSON at all (AWS writes one when it sets a subscription up) are taken as they co
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from provision import names
 from services.texts import encodable
 
 #: The last moment that a datetime can be, in epoch milliseconds.
@@ -20,8 +21,25 @@ _LATEST_MS = 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One stream record as an execution's payload tells of it. What the payload does not say is empty or None.
+
+    `created_s` is when DynamoDB made it, in epoch seconds; DynamoDB gives whole seconds.
+    """
+
+    sequence_number: str
+    location: str = ""
+    event_name: str = ""
+    created_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LogRecord:
-    """One record of the log group. `time_ms` is in epoch milliseconds; `raw` is the line as it came."""
+    """One record of the log group. `time_ms` is in epoch milliseconds; `raw` is the line as it came.
+
+    `changes` are the stream records of an ExecutionStarted, as far as its payload was not cut. `truncated` names
+    the fields that were.
+    """
 
     event_id: str
     time_ms: int
@@ -33,6 +51,10 @@ class LogRecord:
     error: str = ""
     status: int | None = None
     payload: str = ""
+    request: str = ""
+    response: str = ""
+    truncated: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     @property
     def readable(self) -> bool:
@@ -52,7 +74,12 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One event on its way through one pipe. Times in epoch milliseconds; `attempts` counts failed invocations."""
+    """One event or batch on its way through one pipe. Times in epoch milliseconds.
+
+    `attempts` counts failed invocations. Location, event and sequence number are those of its first stream record,
+    `batch` says how many the log tells of. `status` is the HTTP status of the latest error, if it had one, and
+    `error_ms` its time.
+    """
 
     execution_id: str
     pipe: str
@@ -63,6 +90,10 @@ class Execution:
     event_name: str = ""
     error: str = ""
     attempts: int = 0
+    status: int | None = None
+    sequence_number: str = ""
+    batch: int = 0
+    error_ms: int = 0
 
     @property
     def duration_ms(self) -> int:
@@ -80,22 +111,31 @@ def parse(event_id: str, timestamp_ms: int, message: str) -> LogRecord:
         return LogRecord(event_id, timestamp_ms, message)
     error = content.get("error")
     error = error if isinstance(error, dict) else {}
+    message_type, payload = _pascal(_text(content.get("messageType"))), _text(content.get("payload"))
     return LogRecord(
         event_id=event_id,
         time_ms=_time(content.get("timestamp"), timestamp_ms),
         raw=message,
         pipe=_text(content.get("resourceArn")).rpartition("/")[2],
         execution_id=_text(content.get("executionId")),
-        message_type=_pascal(_text(content.get("messageType"))),
+        message_type=message_type,
         level=_text(content.get("logLevel")),
         error=_text(error.get("message")),
         status=_status(error.get("httpStatusCode")),
-        payload=_text(content.get("payload")),
+        payload=payload,
+        request=_text(content.get("awsRequest")),
+        response=_text(content.get("awsResponse")),
+        truncated=_names(content.get("truncatedFields")),
+        changes=_changes(payload) if message_type == "ExecutionStarted" else (),
     )
 
 
 def _text(value: object) -> str:
     return encodable(str(value or ""))
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(_text(name) for name in value) if isinstance(value, list) else ()
 
 
 def _time(value: object, otherwise: int) -> int:
@@ -136,20 +176,25 @@ def newest_first(found: Iterable[Execution]) -> list[Execution]:
 
 def extended(known: Execution | None, record: LogRecord) -> Execution:
     """An execution with one more of its records, which may come in any order."""
-    location, event_name = _of_payload(record)
     if known is None:
         known = Execution(record.execution_id, record.pipe, record.time_ms, record.time_ms, Outcome.RUNNING)
-    later = record.time_ms >= known.last_ms
+    first = record.changes[0] if record.changes else Change("")
+    # Of two errors in one millisecond either may be read first; what is kept must not depend on it.
+    tells = bool(record.error) and (record.time_ms, record.error) >= (known.error_ms, known.error)
     return Execution(
         execution_id=known.execution_id,
         pipe=known.pipe or record.pipe,
         started_ms=min(known.started_ms, record.time_ms),
         last_ms=max(known.last_ms, record.time_ms),
         outcome=max(known.outcome, _outcome(record.message_type), key=_RANK.__getitem__),
-        location=known.location or location,
-        event_name=known.event_name or event_name,
-        error=record.error if record.error and (later or not known.error) else known.error,
+        location=known.location or first.location,
+        event_name=known.event_name or first.event_name,
+        error=record.error if tells else known.error,
         attempts=known.attempts + (record.message_type == "TargetInvocationFailed"),
+        status=record.status if tells else known.status,
+        sequence_number=known.sequence_number or first.sequence_number,
+        batch=max(known.batch, len(record.changes)),
+        error_ms=record.time_ms if tells else known.error_ms,
     )
 
 
@@ -167,22 +212,49 @@ def _outcome(message_type: str) -> Outcome:
     return Outcome.HOLDING if message_type == "TargetInvocationFailed" else Outcome.RUNNING
 
 
-def _of_payload(record: LogRecord) -> tuple[str, str]:
-    """Location and event name of the first stream record in the payload of a start, or two empty texts."""
-    if record.message_type == "ExecutionStarted" and record.payload:
-        return _first_change(record.payload)
-    return "", ""
+def _changes(payload: str) -> tuple[Change, ...]:
+    """The stream records in a payload, up to where it was cut; what is no stream record is left out."""
+    return tuple(change for change in map(_change, _elements(payload)) if change is not None)
 
 
-def _first_change(payload: str) -> tuple[str, str]:
+def _elements(payload: str) -> Iterator[Any]:
+    """The elements of a JSON array, or its only one; of an array that was cut, those that are whole."""
     try:
-        content: Any = json.loads(payload)
-        first = content[0] if isinstance(content, list) else content
-        location, event_name = first["dynamodb"]["Keys"]["Location"]["S"], first.get("eventName", "")
-        return encodable(str(location)), encodable(str(event_name))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # Truncated payloads are no longer JSON, and other tables have other keys.
-        return "", ""
+        content = json.loads(payload)
+        yield from content if isinstance(content, list) else (content,)
+    except (ValueError, RecursionError):
+        yield from _whole_elements(payload)
+
+
+def _whole_elements(payload: str) -> Iterator[Any]:
+    position = 1 if payload.startswith("[") else len(payload)
+    while position < len(payload):
+        try:
+            element, position = _DECODER.raw_decode(payload, position)
+        except (ValueError, RecursionError):
+            return
+        yield element
+        position += len(payload[position : position + 1])
+
+
+_DECODER = json.JSONDecoder()
+
+
+def _change(element: Any) -> Change | None:
+    """One element of a payload, or None when it is no stream record. Other tables have other keys."""
+    try:
+        stream = element["dynamodb"]
+        number = encodable(str(stream.get("SequenceNumber", "")))
+        location = stream["Keys"].get(names.TABLE_KEY, {}).get("S", "")
+        created = stream.get("ApproximateCreationDateTime")
+        return Change(
+            number,
+            encodable(str(location)),
+            encodable(str(element.get("eventName", ""))),
+            float(created) if isinstance(created, int | float) else None,
+        )
+    except (LookupError, TypeError, AttributeError, OverflowError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)

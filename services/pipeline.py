@@ -5,72 +5,206 @@ One object per target and process, shared by all viewers. Reads that every page 
 
 from __future__ import annotations
 
+import time
+
 from provision import names
-from services import pipes, propagation
+from services import alarms, canary, checks, metrics, pipes
+from services.agreement_check import Checker, CheckResult
+from services.alarms import Alarm
+from services.api_calls import CallCount
+from services.audit import Audit, Found
 from services.aws import Aws
-from services.config import AwsAccess
-from services.dead_letters import DeadLetter, DeadLetterQueue, Depth
-from services.errors import DashboardError
+from services.batch_writes import BatchWrites
+from services.canary import Canary
+from services.checks import Measurement
+from services.config import AwsAccess, TopicConfig
+from services.dead_letters import DeadLetterQueue, Depth, QueueFacts
+from services.dead_letters.cases import Casebook
+from services.dead_letters.evidence import from_log
+from services.dead_letters.memory import Memory
+from services.dead_letters.watch import Watch
+from services.dead_letters.works import Works
+from services.health import Doctor, Health
+from services.journeys import Journey, Journeys
+from services.key_facts import FactsReader
+from services.latency import Sample
+from services.lint_finding import Finding
+from services.load_test import LoadResult
+from services.log_insights import LogInsights
 from services.log_tail import LogTail, LogView
 from services.lookup import Lookups
+from services.metrics import Series
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
-from services.propagation import Propagation
+from services.one_job import OneJob
+from services.pipe_book import WINDOW_S, PipeBook
+from services.reconcile import Reconciled, Reconciler
+from services.record_pages import RecordPages
 from services.shared import Shared
+from services.stream_watch import StreamWatch, WatchStatus
 from services.topic_feed import TopicFeed
-from services.weather import TablePage, WeatherRecord, WeatherTable, Write
+from services.topic_history import Source, TopicHistory
+from services.weather import TablePage, WeatherTable, Write
+from services.weather_changes import Change, Conflict, WeatherChanges
 
-#: How many dead letters a page shows.
-PEEKED = 200
+#: How far back AWS's own metrics go, in seconds.
+METRICS_WINDOW_S = 3600.0
+#: Seconds between two looks at the log: a region may allow five FilterLogEvents a second for the whole account.
+LOG_EVERY_S = 2.5
+LOG_EVERY_AWS_S = 5.0
+#: Seconds between two readings of the audit log.
+AUDIT_EVERY_S = 5.0
 
 
 class Pipeline:
-    """The stack behind one AWS account and one Momento. Opens connections; `close` ends them."""
+    """The stack behind one AWS account and one Momento. Opens connections; `close` ends them.
 
-    def __init__(self, access: AwsAccess, momento: MomentoAddress) -> None:
+    `run` names one run of the sandbox, whose topic begins anew each time; "" for the real Momento.
+    """
+
+    def __init__(
+        self,
+        access: AwsAccess,
+        momento: MomentoAddress,
+        topic: TopicConfig | None = None,
+        run: str = "",
+        watch_stream: bool = True,
+    ) -> None:
         self.access = access
         self.momento_address = momento
         self._aws = Aws(access)
         self.cache = MomentoCache(momento)
-        self.feed = TopicFeed(momento, names.CACHE, names.TOPIC)
+        self.feed = _feed(momento, topic or TopicConfig(), run)
         self.table = WeatherTable(self._aws)
+        self.record_pages = RecordPages(self._aws)
+        self.batches = BatchWrites(self._aws)
+        self._changes = WeatherChanges(self._aws)
         self.lookups = Lookups(self.cache, self.table)
+        self.reconciler = Reconciler(self.cache, self.table)
         self.queue = DeadLetterQueue(self._aws)
-        self._tail = LogTail(self._aws)
-        self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 2.0)
-        self.depth: Shared[Depth] = Shared(self.queue.depth, 1.0)
-        self.dead_letters: Shared[tuple[DeadLetter, ...]] = Shared(lambda: self.queue.peek(PEEKED), 5.0)
-        self.records: Shared[TablePage] = Shared(self.table.page, 2.0)
-        self.log: Shared[LogView] = Shared(self._tail.refresh, 1.0)
-        self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 2.0)
+        self.book = PipeBook()
+        self.log_tail = LogTail(self._aws, self.book.hear)
+        self._watch = StreamWatch(self._aws, self.book.see) if watch_stream else None
+        self.log_insights = LogInsights(self._aws)
+        # Lifetimes in seconds, each longer than the pause between two looks of a page or of the sidebar (see Shared).
+        self.pipes: Shared[tuple[pipes.Pipe, ...]] = Shared(lambda: pipes.describe(self._aws), 3.5)
+        self.depth: Shared[Depth] = Shared(self.queue.depth, 3.5)
+        self.records: Shared[TablePage] = Shared(self.table.page, 3.5)
+        self.log: Shared[LogView] = Shared(
+            self.log_tail.refresh, LOG_EVERY_S if access.endpoint_url else LOG_EVERY_AWS_S
+        )
+        self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 3.5)
+        self.table_metrics: Shared[tuple[Series, ...]] = Shared(
+            lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
+        )
+        self.findings: Shared[tuple[Finding, ...]] = Shared(
+            lambda: checks.findings(self._aws, self.pipes, self.log), 45.0
+        )
+        self.measurement: Shared[Measurement] = Shared(
+            lambda: checks.measurement(self._aws, self.pipes, self.log), 60.0
+        )
+        self.alarms: Shared[tuple[Alarm, ...]] = Shared(lambda: alarms.read(self._aws), 60.0)
+        # An endpoint is named for the sandbox only.
+        pace = canary.IN_SANDBOX if access.endpoint_url else canary.ON_AWS
+        self.canary = Canary(self.table, self.cache, self.feed, pace)
+        self.record_count: Shared[int] = Shared(self.record_pages.count, 60.0)
+        self.queue_facts: Shared[QueueFacts] = Shared(self.queue.facts, 60.0)
+        self.audit = Audit(self._aws)
+        self._audit_entries: dict[float, Shared[Found]] = {}
+        self.memory = Memory(lambda: self.audit)
+        self.casebook = Casebook(
+            self._aws,
+            self.cache,
+            self.table,
+            from_log(self.log_tail, lambda: self.log.get().value),
+            lambda: self.memory.kept().records,
+        )
+        self.dead_letters = Watch(self.queue, self.casebook, self.depth)
+        self.letter_works = Works(self.queue, self.audit, self._letters_changed)
+        self.checker = Checker(
+            self._aws, self.cache, self.table, self.lookups, FactsReader(self.feed, self.log, self.dead_letters.letters)
+        )
+        self.check_job: OneJob[CheckResult] = OneJob()
+        self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
+        self.load_job: OneJob[LoadResult] = OneJob()
+        self.journeys = Journeys(self.cache, self.feed, self.log)
+        self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status)
+        self.health: Shared[Health] = Shared(self.doctor.examine, 2.5)
+        self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.5)
         self.feed.start()
+        if self._watch is not None:
+            self._watch.start()
+        self.dead_letters.start()
+
+    @property
+    def api_calls(self) -> tuple[CallCount, ...]:
+        """How often each AWS operation was called by this process."""
+        return self._aws.calls.counts()
 
     @property
     def aws_endpoint(self) -> str:
         """The endpoint that DynamoDB calls go to."""
         return self._aws.endpoint
 
-    def put(self, record: WeatherRecord) -> Propagation:
-        """Writes a record and watches it arrive. Raises DashboardError when the write itself fails."""
-        version = self.feed.version
-        return self._followed(self.table.put(record), version)
+    def audit_entries(self, window_s: float) -> Shared[Found]:
+        """The audit log's entries of the last `window_s` seconds, newest first, read at most every 5 s."""
+        return self._audit_entries.setdefault(
+            window_s, Shared(lambda: self.audit.read(time.time() - window_s), AUDIT_EVERY_S)
+        )
 
-    def delete(self, location: str) -> Propagation:
-        """Deletes a record and watches it go. Raises DashboardError when the delete itself fails."""
+    def watch_status(self) -> WatchStatus:
+        """How the reading of the table's stream stands."""
+        return WatchStatus(on=False) if self._watch is None else self._watch.status
+
+    def start_pipe(self, flow: str) -> None:
+        """Has the pipe of a flow started. Raises DashboardError."""
+        pipes.start(self._aws, flow)
+        self._pipe_changed()
+
+    def stop_pipe(self, flow: str) -> None:
+        """Has the pipe of a flow stopped. Raises DashboardError."""
+        pipes.stop(self._aws, flow)
+        self._pipe_changed()
+
+    def _pipe_changed(self) -> None:
+        self.pipes.forget()
+        self.health.forget()
+
+    def change(self, change: Change) -> Journey | Conflict:
+        """Makes a change if nobody else has made one, and follows it. Raises DashboardError when it cannot be made."""
+        version = self.feed.version
+        done = self._changes.make(change)
+        return done if isinstance(done, Conflict) else self._followed(done, version)
+
+    def delete(self, location: str) -> Journey:
+        """Deletes a record as it is now, and follows that. Raises DashboardError when the delete itself fails."""
         version = self.feed.version
         return self._followed(self.table.delete(location), version)
 
-    def _followed(self, write: Write, version: int) -> Propagation:
+    def _followed(self, write: Write, version: int) -> Journey:
         self.records.forget()
         self.depth.forget()
-        try:
-            return propagation.follow(write, self.cache, self.feed, version)
-        except DashboardError as error:
-            # The write is done; that its arrival cannot be watched must not look like a failed write.
-            return Propagation(write, expected=True, problem=str(error))
+        return self.journeys.follow(write, version)
+
+    def _letters_changed(self) -> None:
+        self.depth.forget()
+        self.dead_letters.ask()
 
     def close(self) -> None:
-        """Ends the subscription and closes every connection."""
+        """Ends what runs in the background and the subscription, and closes every connection."""
+        self.canary.close()
+        self.journeys.close()
+        if self._watch is not None:
+            self._watch.close()
+        self.dead_letters.close()
         self.feed.close()
         self.cache.close()
+        self.log_tail.close()
         self._aws.close()
+
+
+def _feed(momento: MomentoAddress, topic: TopicConfig, run: str) -> TopicFeed:
+    place = f"{momento.label}/{names.CACHE}/{names.TOPIC}"
+    source = Source("sandbox", run) if run else Source(place, place)
+    history = TopicHistory(topic.history, source) if topic.history is not None else None
+    return TopicFeed(momento, names.CACHE, names.TOPIC, topic.events, history=history)

@@ -12,7 +12,10 @@ from services.errors import NotFound
 
 @dataclass(frozen=True)
 class Pipe:
-    """One pipe: its states and the settings that decide what happens to a record. `state` is "MISSING" if absent."""
+    """One pipe: its states and the settings that decide what happens to a record. `state` is "MISSING" if absent.
+
+    `execution_data` says whether its log repeats the records, `lanes` how many work on one shard at the same time.
+    """
 
     name: str
     flow: str
@@ -27,6 +30,10 @@ class Pipe:
     retries: int | None = None
     dead_letter_queue: str = ""
     log_level: str = ""
+    record_age_s: int | None = None
+    execution_data: bool = False
+    role: str = ""
+    lanes: int = 1
 
     @property
     def running(self) -> bool:
@@ -37,6 +44,18 @@ class Pipe:
 def describe(aws: Aws) -> tuple[Pipe, ...]:
     """The pipes in the order of the flows; one that does not exist is MISSING. Raises DashboardError."""
     return tuple(_describe(aws, flow) for flow in names.FLOWS)
+
+
+def start(aws: Aws, flow: str) -> None:
+    """Has EventBridge start the pipe of a flow, which takes a while. Raises DashboardError."""
+    with translated(f"Starting pipe {names.pipe(flow)}"):
+        aws.pipes.start_pipe(Name=names.pipe(flow))
+
+
+def stop(aws: Aws, flow: str) -> None:
+    """Has EventBridge stop the pipe of a flow; what is written then waits in the stream. Raises DashboardError."""
+    with translated(f"Stopping pipe {names.pipe(flow)}"):
+        aws.pipes.stop_pipe(Name=names.pipe(flow))
 
 
 def _describe(aws: Aws, flow: str) -> Pipe:
@@ -66,4 +85,8 @@ def _pipe(flow: str, answer: dict[str, Any]) -> Pipe:
         retries=stream.get("MaximumRetryAttempts"),
         dead_letter_queue=stream.get("DeadLetterConfig", {}).get("Arn", ""),
         log_level=answer.get("LogConfiguration", {}).get("Level", ""),
+        record_age_s=stream.get("MaximumRecordAgeInSeconds"),
+        execution_data="ALL" in answer.get("LogConfiguration", {}).get("IncludeExecutionData", []),
+        role=answer.get("RoleArn", ""),
+        lanes=stream.get("ParallelizationFactor") or 1,
     )

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from services import aws, config
+from services import aws, config, sandbox_process
 from services.config import Config, Target
 from services.errors import NotConfigured, SandboxNotRunning
+from services.jobs import Jobs
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.sandbox_process import SandboxInfo, SandboxProcess
@@ -30,6 +31,8 @@ class Runtime:
     def __init__(self, configuration: Config) -> None:
         self.config = configuration
         self.sandbox = SandboxProcess()
+        #: Not the pipeline's: a job is still to be seen when the sandbox that it worked on is gone.
+        self.jobs = Jobs()
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
         self._instance = ""
@@ -56,7 +59,8 @@ class Runtime:
         if self.config.aws is not None:
             with self._lock:
                 if self._pipeline is None:
-                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento)
+                    topic, watch = self.config.topic, self.config.watch_stream
+                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento, topic, watch_stream=watch)
                 return self._pipeline
         return self._sandbox_pipeline(self.sandbox.ready())
 
@@ -76,7 +80,9 @@ class Runtime:
             if self._pipeline is None or self._instance != info.instance:
                 if self._pipeline is not None:
                     self._pipeline.close()
-                self._pipeline = Pipeline(info.aws, info.momento)
+                self._pipeline = Pipeline(
+                    info.aws, info.momento, self.config.topic, info.instance, self.config.watch_stream
+                )
                 self._instance = info.instance
             return self._pipeline
 
@@ -85,8 +91,9 @@ class Runtime:
         return SandboxAdmin(self.sandbox.ready().admin_url)
 
     def close(self) -> None:
-        """Closes the connections, and stops the sandbox if this process started it."""
+        """Ends the jobs, closes the connections, and stops the sandbox if this process started it."""
         self._closed.set()
+        self.jobs.close()
         with self._lock:
             if self._pipeline is not None:
                 self._pipeline.close()
@@ -110,7 +117,7 @@ def read_environment() -> Mapping[str, str]:
 
 def create() -> Runtime:
     """A runtime for the environment. Raises NotConfigured."""
-    return Runtime(config.load(read_environment(), aws.default_chain))
+    return Runtime(config.load(read_environment(), aws.default_chain, sandbox_process.folder()))
 
 
 class Registry:

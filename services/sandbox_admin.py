@@ -51,6 +51,10 @@ class SandboxAdmin:
         """For each pipe what became of every record, as sandbox/ledger/ledger.py says."""
         return self._ask("GET", "/ledger")
 
+    def aws_calls(self) -> dict[str, int]:
+        """How many calls the sandbox's AWS endpoint was asked over the wire, by service and operation."""
+        return self._ask("GET", "/aws-calls")
+
     def stop_momento(self) -> None:
         """Momento refuses connections from now on; its contents stay."""
         self._ask("POST", "/momento/stop")

@@ -26,6 +26,10 @@ class Shared(Generic[T]):
 
     While one thread fetches, the others wait for its result instead of fetching too. A failure is kept as long
     as a value would be, so that fifty viewers of a dead endpoint do not try fifty times.
+
+    Reads keep the beat of the first: one that is asked for late does not put off the next. So there is one read per
+    lifetime, whether one viewer asks or fifty, as long as each asks at least once per lifetime. A lifetime is therefore
+    longer than the pause between the runs of the fragments that ask.
     """
 
     def __init__(self, fetch: Callable[[], T], lifetime_s: float) -> None:
@@ -48,6 +52,12 @@ class Shared(Generic[T]):
             assert self._reading is not None
             return self._reading
 
+    @property
+    def read_at(self) -> float | None:
+        """When the last value was read, in epoch seconds, or None before the first. Reads nothing."""
+        reading = self._reading
+        return None if reading is None else reading.read_at
+
     def forget(self) -> None:
         """The next `get` reads anew, even if a read is under way. Returns at once."""
         # Without the lock: whoever has just written must not wait for a read that began before.
@@ -59,4 +69,8 @@ class Shared(Generic[T]):
             self._reading, self._error = Reading(self._fetch(), time.time()), None
         except DashboardError as error:
             self._error = error
-        self._fresh_until = time.monotonic() + self._lifetime_s
+        self._fresh_until = self._next_beat(time.monotonic())
+
+    def _next_beat(self, now: float) -> float:
+        late = now - self._fresh_until
+        return self._fresh_until + self._lifetime_s if 0 <= late < self._lifetime_s else now + self._lifetime_s

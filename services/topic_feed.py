@@ -16,6 +16,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,10 @@ from services import topic_status
 from services.errors import DashboardError, NotAuthorized, NotFound, Throttled, Unreachable
 from services.momento_channel import authorization, failure, open_data_channel
 from services.momento_keys import MomentoAddress
-from services.topic_buffer import FeedSnapshot, SecondCount, TopicBuffer
+from services.topic_buffer import CAPACITY, FeedSnapshot, Holding, TopicBuffer
 from services.topic_events import TopicEvent, parse_event
+from services.topic_history import HistoryStatus, TopicHistory
+from services.topic_series import TopicSeries
 from services.topic_status import FeedState, FeedStatus
 
 logger = logging.getLogger(__name__)
@@ -39,29 +42,41 @@ _REFUSALS = (NotAuthorized, NotFound, Throttled)
 class FeedTiming:
     """The patience of a feed, in seconds: how long silence may last, and how long to wait before a retry.
 
-    After losses the wait doubles from `first_retry_s` to `last_retry_s`; after a refusal it is `refused_retry_s`.
+    After losses the wait doubles from `first_retry_s` to `last_retry_s`; after a refusal it is `refused_retry_s`. All
+    with jitter: between half of it and all of it, so that many dashboards do not come back in the same moment.
     """
 
     silence_s: float
     refused_retry_s: float
     first_retry_s: float = 0.2
-    last_retry_s: float = 5.0
+    last_retry_s: float = 1.0
 
-    def delay_s(self, failures: int) -> float:
-        """The wait after so many losses in a row, with jitter: between half of the doubled time and all of it."""
-        longest = min(self.last_retry_s, self.first_retry_s * 2.0 ** min(failures - 1, 10))
-        return longest * random.uniform(0.5, 1.0)
+    def after_losses_s(self, failures: int) -> float:
+        """The wait after so many losses in a row."""
+        return _jittered(min(self.last_retry_s, self.first_retry_s * 2.0 ** min(failures - 1, 10)))
+
+    def after_refusal_s(self) -> float:
+        """The wait after a refusal."""
+        return _jittered(self.refused_retry_s)
 
 
-#: The sandbox is on this machine, and its cache may be created seconds after the feed starts.
-SANDBOX_TIMING = FeedTiming(silence_s=10.0, refused_retry_s=2.0)
-SERVICE_TIMING = FeedTiming(silence_s=30.0, refused_retry_s=10.0)
+def _jittered(longest_s: float) -> float:
+    return longest_s * random.uniform(0.5, 1.0)
+
+
+#: The sandbox is on this machine, and its cache may be created seconds after the feed starts. A feed is live again
+#: within 2 s of its return, however long it was away.
+SANDBOX_TIMING = FeedTiming(silence_s=10.0, refused_retry_s=1.0)
+#: One dial each 0.9 to 1.8 s from one process costs the service little, and keeps the same 2 s. A refusal is no outage.
+SERVICE_TIMING = FeedTiming(silence_s=30.0, refused_retry_s=10.0, last_retry_s=1.8)
 
 
 class TopicFeed:
     """Follows one topic from `start` to `close` and keeps its newest `capacity` messages in memory.
 
-    The first subscription replays the topic's last message: it is real, and it is kept.
+    The first subscription replays the topic's last message: it is real, and it is kept. With a `history`, the messages
+    of earlier runs come first, and a Momento that is still the same is asked for all since the last of them. `series`
+    counts the messages over time, for the charts.
     """
 
     def __init__(
@@ -69,14 +84,18 @@ class TopicFeed:
         address: MomentoAddress,
         cache: str,
         topic: str,
-        capacity: int = 50_000,
+        capacity: int = CAPACITY,
         timing: FeedTiming | None = None,
+        history: TopicHistory | None = None,
     ) -> None:
         self._address = address
         self._cache = cache
         self._topic = topic
+        self._capacity = capacity
+        self._history = history
         self._timing = timing or (SERVICE_TIMING if address.tls else SANDBOX_TIMING)
         self._buffer = TopicBuffer(capacity)
+        self.series = TopicSeries()
         self._status = FeedStatus(FeedState.CONNECTING, since=time.time(), reason="Connecting.")
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -84,6 +103,7 @@ class TopicFeed:
         self._call: Any = None
         self._last_sign = time.monotonic()
         self._failures = 0
+        self._watchers: tuple[Callable[[], None], ...] = ()
 
     def start(self) -> None:
         """Begin to follow the topic, in the background. Once is enough; more often does nothing."""
@@ -96,9 +116,11 @@ class TopicFeed:
             )
             for thread in self._threads:
                 thread.start()
+            if self._history is not None:
+                self._history.start()
 
     def close(self) -> None:
-        """Stop following, for good; done within 2 s. What was received stays readable."""
+        """Stop following, for good; done within 3 s. What was received stays readable."""
         with self._lock:
             self._stop.set()
             call = self._call
@@ -109,6 +131,8 @@ class TopicFeed:
             thread.join(max(0.0, deadline - time.monotonic()))
         self._status = topic_status.stopped(self._status, time.time())
         self._buffer.close()
+        if self._history is not None:
+            self._history.close()
 
     def status(self) -> FeedStatus:
         """How the subscription is doing, now."""
@@ -116,7 +140,7 @@ class TopicFeed:
 
     @property
     def version(self) -> int:
-        """How many messages were ever received; for `snapshot` and `wait_for` a moment in the feed."""
+        """How many messages were ever taken in, restored ones included; a moment for `snapshot` and `wait_for`."""
         return self._buffer.version
 
     def snapshot(self, limit: int = 1000, after: int | None = None) -> FeedSnapshot:
@@ -126,9 +150,21 @@ class TopicFeed:
         """
         return self._buffer.snapshot(limit, after)
 
-    def counts(self) -> tuple[SecondCount, ...]:
-        """Messages per second by event type, oldest first; seconds without any are left out."""
-        return self._buffer.counts()
+    def event(self, number: int) -> TopicEvent | None:
+        """The message of this number, the first ever being 1 (`FeedSnapshot.first_number`); None if it is not held."""
+        return self._buffer.event(number)
+
+    def find(self, page: int, sequence: int) -> TopicEvent | None:
+        """The message with Momento's own page and sequence number, which a link may name; None if it is not held."""
+        return self._buffer.find(page, sequence)
+
+    def holding(self) -> Holding:
+        """How full the memory for messages is, and whether large payloads leave room for fewer."""
+        return self._buffer.holding()
+
+    def history(self) -> HistoryStatus | None:
+        """How the file of earlier messages is doing; None when there is none."""
+        return self._history.status() if self._history is not None else None
 
     def wait_for(
         self, predicate: Callable[[TopicEvent], bool], timeout_s: float, since_version: int
@@ -139,7 +175,40 @@ class TopicFeed:
         """
         return self._buffer.wait_for(predicate, timeout_s, since_version)
 
+    def watch(self, notify: Callable[[], None]) -> None:
+        """Calls `notify` after each message, each loss and each refusal, in the feed's thread: it has to be quick."""
+        with self._lock:
+            self._watchers = (*self._watchers, notify)
+
+    def unwatch(self, notify: Callable[[], None]) -> None:
+        """Ends what `watch` began."""
+        with self._lock:
+            self._watchers = tuple(known for known in self._watchers if known != notify)
+
+    def _tell(self) -> None:
+        for notify in self._watchers:
+            notify()
+
+    def _restore(self, history: TopicHistory) -> None:
+        """Read what earlier runs stored, and where to go on in the stream."""
+        restored, until = 0, 0.0
+        with closing(history.load(self._capacity)) as events:
+            for event in events:
+                if self._stop.is_set():
+                    return
+                self.series.take(event)
+                self._buffer.restore(event)
+                restored, until = restored + 1, event.received_at
+        if restored:
+            self._status = topic_status.with_history(self._status, restored, until, history.resume_point())
+
     def _follow(self) -> None:
+        if self._history is not None:
+            try:
+                self._restore(self._history)
+            except Exception:
+                # Whatever somebody else wrote into that file, the stream is followed.
+                logger.exception("the topic's history could not be restored")
         while not self._stop.is_set():
             try:
                 self._read_one_stream()
@@ -208,9 +277,13 @@ class TopicFeed:
         value = item.value
         raw = value.binary if value.WhichOneof("kind") == "binary" else value.text
         event = parse_event(raw, sequence, page, now)
+        self.series.take(event)
         self._buffer.append(event)
+        if self._history is not None:
+            self._history.append(event)
         malformed = event.problem is not None
         self._status = topic_status.with_message(self._status, sequence, page, malformed, now)
+        self._tell()
 
     def _watch(self) -> None:
         """Cancel the stream when nothing came on it for too long; the reader then starts another."""
@@ -232,8 +305,10 @@ class TopicFeed:
     def _lost(self, reason: str) -> float:
         self._failures += 1
         self._status = topic_status.with_loss(self._status, reason, time.time())
-        return self._timing.delay_s(self._failures)
+        self._tell()
+        return self._timing.after_losses_s(self._failures)
 
     def _refused(self, error: DashboardError) -> float:
         self._status = topic_status.with_refusal(self._status, str(error), time.time())
-        return self._timing.refused_retry_s
+        self._tell()
+        return self._timing.after_refusal_s()

@@ -23,6 +23,29 @@ class FeedState(Enum):
     STOPPED = "stopped"
 
 
+#: How many gaps are remembered.
+GAPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A place in the stream where messages are lost: noticed `at` (epoch seconds), after message `last_sequence`
+    of `last_page`; `next_sequence` of `next_page` was the next. `missed` were surely published and never came.
+    """
+
+    at: float
+    last_page: int
+    last_sequence: int
+    next_page: int
+    next_sequence: int
+    missed: int
+
+    @property
+    def began_anew(self) -> bool:
+        """Whether Momento began the topic anew there: what was lost before is then unknown, and not in `missed`."""
+        return self.last_page != self.next_page
+
+
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
     """Everything known about the subscription at one moment. All times are epoch seconds.
@@ -30,6 +53,8 @@ class FeedStatus:
     `reason` says in words why the state is not LIVE. `sequence` and `page` are those of the newest message (None
     and 0 before the first). `missed` counts messages that were published and never came: those before a
     discontinuity, and jumps in the sequence. When Momento reset the topic, what was lost before is unknown.
+    `gaps` are the last GAPS places where that happened, oldest first. `restored` messages came from the history of an
+    earlier run of the dashboard, the newest of them at `restored_until`; they do not count as received.
     """
 
     state: FeedState
@@ -43,13 +68,17 @@ class FeedStatus:
     reconnects: int = 0
     missed: int = 0
     malformed: int = 0
+    gaps: tuple[Gap, ...] = ()
+    restored: int = 0
+    restored_until: float | None = None
 
 
 def resume_point(status: FeedStatus) -> tuple[int, int]:
     """Sequence number and page to subscribe from.
 
-    The first time from (0, 0), the newest message. A topic that was followed and had none was empty then, so the
-    next time from (1, 0): its first message, or as far back as Momento still has them.
+    The first time from (0, 0), the newest message, unless the history knows where the last run ended. A topic that
+    was followed and had none was empty then, so the next time from (1, 0): its first message, or as far back as
+    Momento still has them.
     """
     if status.sequence is not None:
         return status.sequence + 1, status.page
@@ -77,6 +106,7 @@ def with_message(status: FeedStatus, sequence: int, page: int, malformed: bool, 
         received=live.received + 1,
         missed=live.missed + _skipped(status, sequence, page),
         malformed=live.malformed + malformed,
+        gaps=_gaps(status, sequence, page, now),
     )
 
 
@@ -90,7 +120,16 @@ def with_discontinuity(status: FeedStatus, next_sequence: int, page: int, now: f
     before_next = next_sequence - 1
     if status.sequence is not None and page == status.page:
         before_next = max(before_next, status.sequence)
-    return replace(live, sequence=before_next, page=page, missed=live.missed + skipped)
+    gaps = _gaps(status, next_sequence, page, now)
+    return replace(live, sequence=before_next, page=page, missed=live.missed + skipped, gaps=gaps)
+
+
+def with_history(status: FeedStatus, restored: int, until: float, resume: tuple[int, int] | None) -> FeedStatus:
+    """After the messages of an earlier run were read. `resume` is sequence and page of the newest message of the same
+    Momento, or None when it is another one, whose topic is followed from its newest message.
+    """
+    sequence, page = resume if resume is not None else (None, 0)
+    return replace(status, restored=restored, restored_until=until, sequence=sequence, page=page)
 
 
 def with_loss(status: FeedStatus, reason: str, now: float) -> FeedStatus:
@@ -132,3 +171,12 @@ def _skipped(status: FeedStatus, sequence: int, page: int) -> int:
         return max(0, sequence - status.sequence - 1)
     # A new page numbers its messages from 1.
     return max(0, sequence - 1)
+
+
+def _gaps(status: FeedStatus, sequence: int, page: int, now: float) -> tuple[Gap, ...]:
+    """The gaps, with the one between the newest message seen and `sequence` of `page` if there is one."""
+    if status.sequence is None or (page == status.page and sequence <= status.sequence + 1):
+        return status.gaps
+    missed = _skipped(status, sequence, page)
+    gap = Gap(now, status.page, status.sequence, page, sequence, missed)
+    return (*status.gaps, gap)[-GAPS:]

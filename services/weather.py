@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: DynamoDB's limit for a partition key; nobody's town needs more than this many characters.
 KEY_MAX_BYTES = 2048
 LOCATION_MAX_CHARACTERS = 128
+#: What the keys of the canary begin with (services/canary.py); nobody may enter such a location.
+RESERVED_PREFIX = "canary/"
 #: Temperatures in °F that the form takes: anything measured on Earth, with room.
 TEMPERATURE_LIMIT_F = Decimal(200)
 #: Lifetime of a cache item in seconds; a day is Momento's limit on demand (facts/momento.md, section 7).
@@ -107,6 +109,10 @@ def check_location(value: Any) -> str:
             "Location",
             "Location has a quotation mark or a backslash in it.",
             "Pipes puts values into its JSON unescaped as they are, so these would break the event.",
+        )
+    if text.startswith(RESERVED_PREFIX):
+        raise InvalidInput(
+            "Location", f"Location begins with {RESERVED_PREFIX}.", "That is reserved for the canary; choose another."
         )
     if not text.isprintable():
         raise InvalidInput("Location", "Location has an invisible character in it.", "Type it again.")
@@ -241,7 +247,8 @@ class WeatherTable:
                 ReturnConsumedCapacity="TOTAL",
             )
         elapsed_ms = (time.perf_counter() - started) * 1000
-        return TableRead(plain(answer["Item"]) if "Item" in answer else None, elapsed_ms, _capacity(answer))
+        raw = answer.get("Item")
+        return TableRead(None if raw is None else plain(raw), elapsed_ms, _capacity(answer), raw)
 
     def page(self, limit: int = 100) -> TablePage:
         """The first `limit` records, in the table's own order."""
@@ -252,11 +259,15 @@ class WeatherTable:
 
 @dataclass(frozen=True)
 class TableRead:
-    """What a read of the table found: attribute name -> text, or None. Latency in ms, capacity in read units."""
+    """What a read of the table found: attribute name -> text, or None. Latency in ms, capacity in read units.
+
+    `raw` is the same item with DynamoDB's types.
+    """
 
     item: dict[str, str] | None
     latency_ms: float
     capacity_units: float
+    raw: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

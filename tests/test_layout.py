@@ -35,7 +35,9 @@ ROOMS = {
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
     "provision.__main__": Room(("provision", "services"), SCREEN),
     "sandbox": Room(("sandbox", "provision"), SCREEN),
-    "bench": Room(("bench", "sandbox", "provision.names"), SCREEN),
+    # It speaks Streamlit's protocol to a dashboard of another process.
+    "bench.viewers": Room(("bench", "sandbox", "services", "provision.names"), ("altair",)),
+    "bench": Room(("bench", "sandbox", "services", "provision.names"), SCREEN),
 }
 OURS = {name.split(".")[0] for name in ROOMS} | {"tests"}
 

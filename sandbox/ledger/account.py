@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from sandbox.pipes.lanes import lane_of_key
+
 #: How many of the last deliveries are known again when they come twice.
 _REMEMBERED = 20_000
 
@@ -64,16 +66,25 @@ class Account:
         self.duplicates += 1
         return True
 
-    def dead_letter(self, sequence: str) -> bool:
-        """The dead letter of a record was accepted. Whether the record was pending; otherwise it came to both ends."""
-        pending = self._pending.get(sequence)
-        if pending is None:
-            self.duplicates += 1
-            return False
-        self._settle(sequence)
-        self._remembered[pending[1]] = None
-        self.dead_lettered += 1
-        return True
+    def dead_letter(self, first: str, last: str = "", size: int = 1, lanes: int = 1) -> int:
+        """The dead letter of so many records of one lane was accepted. How many of them were pending; the others came
+        to both ends."""
+        found = self._pending_in_lane(first, last or first, lanes)[:size]
+        self.duplicates += size - len(found)
+        for sequence in found:
+            self._remembered[self._pending[sequence][1]] = None
+            self._settle(sequence)
+        self.dead_lettered += len(found)
+        return len(found)
+
+    def _pending_in_lane(self, first: str, last: str, lanes: int) -> list[str]:
+        if first not in self._pending:
+            return []
+        if first == last:
+            return [first]
+        lane = lane_of_key(self._pending[first][0].key, lanes)
+        between = (entry for entry in self.pending() if int(first) <= int(entry.sequence) <= int(last))
+        return [entry.sequence for entry in between if lane_of_key(entry.key, lanes) == lane]
 
     def pending(self) -> list[Entry]:
         """The records of which nothing was seen yet, oldest first."""

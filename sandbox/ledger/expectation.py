@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.aws.calls import AwsCaller
-from sandbox.momento.deliveries import fingerprint
+from sandbox.momento.deliveries import element_fingerprint, fingerprint
+from sandbox.pipes.api_destination import with_body_parameters
 from sandbox.pipes.arns import parse_arn
 from sandbox.pipes.counters import written_at_ms
+from sandbox.pipes.destinations import Destination, Destinations
 from sandbox.pipes.events import event_of
-from sandbox.pipes.json_paths import compact
+from sandbox.pipes.http_parameters import with_query
+from sandbox.pipes.json_paths import compact, is_path, parse
 from sandbox.pipes.plan import PipeIdentity, PipePlan, compile_plan
 
 
@@ -21,10 +24,10 @@ class NotObservable(Exception):
 
 @dataclass(frozen=True)
 class Expectation:
-    """What is expected of one pipe. `since_ms` is the time before which records are not for it."""
+    """What is expected of one pipe. Records from before `since_ms` are not for it; `endpoint` is without its host."""
 
     plan: PipePlan
-    method: str
+    destination: Destination
     endpoint: str
     since_ms: float
 
@@ -36,33 +39,44 @@ class Expectation:
         return self.since_ms == 0 or written_at_ms(dict(record)) >= self.since_ms
 
     def request_of(self, record: dict[str, Any]) -> int | None:
-        """The fingerprint of the request that the record becomes, or None when the pattern leaves it out."""
+        """The fingerprint of the request, or of the element of one, that the record becomes; None when the pattern
+        leaves it out. Raises NotObservable."""
         if not self.plan.filters.matches(record):
             return None
         event = event_of(record, self.plan.stream_arn)
         template = self.plan.template
         body = compact(event) if template is None else template.render(event)
-        path, _, query = self.plan.http.url(self.endpoint, event).partition("?")
-        return fingerprint(self.method, path.encode(), query.encode(), body.encode(errors="replace"))
+        url = self.plan.http.url(self.endpoint, event, self.destination.query_names)
+        path, _, query = with_query(url, list(self.destination.query)).partition("?")
+        where = (self.destination.method, path.encode(), query.encode())
+        if self.plan.batching.size == 1:
+            whole = with_body_parameters(body, self.destination.body)
+            return fingerprint(*where, whole.encode(errors="replace"))
+        try:
+            return element_fingerprint(*where, parse(body))
+        except ValueError as error:
+            raise NotObservable("Its template makes no JSON: the records of a batch cannot be told apart.") from error
 
 
 async def expectation_of(description: Mapping[str, Any], momento_endpoint: str, aws: AwsCaller) -> Expectation:
-    """What is expected of a pipe as DescribePipe shows it. Raises NotObservable, and AwsCallFailed."""
+    """What is expected of a pipe as DescribePipe shows it.
+
+    Raises NotObservable, DestinationUnusable and AwsCallFailed.
+    """
     arn = parse_arn(description["Arn"])
     plan = compile_plan(PipeIdentity(description["Name"], description["Arn"], arn.region), description)
-    if description["SourceParameters"]["DynamoDBStreamParameters"]["BatchSize"] != 1:
-        raise NotObservable("Records of a batch cannot be told apart; the ledger is for a BatchSize of 1.")
-    destination = await _describe(aws, "events.DescribeApiDestination", plan.target_arn)
-    connection = await _describe(aws, "events.DescribeConnection", destination["ConnectionArn"])
-    if (connection.get("AuthParameters") or {}).get("InvocationHttpParameters"):
-        raise NotObservable("The connection adds parameters of its own to each request.")
-    base, endpoint = momento_endpoint.rstrip("/"), destination["InvocationEndpoint"]
-    if not endpoint.startswith(base + "/"):
+    if plan.batching.size > 1 and _varies_by_record(description):
+        raise NotObservable("The parameters of its requests are those of a batch's first record only.")
+    destination = await Destinations(aws).get(plan.target_arn)
+    base = momento_endpoint.rstrip("/")
+    if not destination.endpoint.startswith(base + "/"):
         raise NotObservable("The target is not the sandbox's Momento.")
     since_ms = description["CreationTime"] * 1000 if plan.starting_position == "LATEST" else 0
-    return Expectation(plan, destination["HttpMethod"], endpoint.removeprefix(base), since_ms)
+    return Expectation(plan, destination, destination.endpoint.removeprefix(base), since_ms)
 
 
-async def _describe(aws: AwsCaller, operation: str, arn: str) -> dict[str, Any]:
-    parsed = parse_arn(arn)
-    return await aws.call(operation, {"Name": parsed.resource.split("/")[1]}, region=parsed.region)
+def _varies_by_record(description: Mapping[str, Any]) -> bool:
+    """Whether records may differ in path or query of their requests."""
+    http = (description.get("TargetParameters") or {}).get("HttpParameters") or {}
+    query = http.get("QueryStringParameters") or {}
+    return any(is_path(value) for value in (*http.get("PathParameterValues", ()), *query, *query.values()))

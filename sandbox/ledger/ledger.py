@@ -7,7 +7,8 @@ flight while the pipe is stopped, holds or works, and unaccounted when the pipe 
 later record of the same key was seen to arrive. A pipe without a dead-letter queue has dropped such a record.
 
 Limits: a pipe's present settings are applied to all its records since the last look, so one that is updated may
-show differences for records under way; and the ledger starts again with the sandbox.
+show differences for records under way; and the ledger starts again with the sandbox. A pipe that could not be observed
+once stays so, because what it did then is missing from its account.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from sandbox.ledger.account import Account, Entry
 from sandbox.ledger.expectation import Expectation, NotObservable, expectation_of
 from sandbox.ledger.letters import Letter, LetterLog
 from sandbox.ledger.stream import StreamReader
-from sandbox.momento.deliveries import Deliveries
+from sandbox.momento.deliveries import Deliveries, Seen
+from sandbox.pipes.destinations import DestinationUnusable
 from sandbox.pipes.json_paths import compact
 
 #: Seconds that a pipe must have been seen at rest before what it has not done counts as lost.
@@ -50,7 +52,7 @@ class Momento(Protocol):
 class _Page:
     """One pipe's page: its account, its reader, and since when it rests.
 
-    `problem` says why it cannot be observed, "" when it can; `behind` is true when that may pass.
+    `problem` says why it cannot be observed, "" when it can; `behind` is true when that may pass, else it stays.
     """
 
     name: str
@@ -60,6 +62,7 @@ class _Page:
     problem: str = ""
     behind: bool = False
     may_drop: bool = False
+    lanes: int = 1
     resting_since: float | None = None
 
 
@@ -73,7 +76,7 @@ class Ledger:
         self._letter_log = letters
         # By ARN and creation time: a pipe that is made anew has a new page.
         self._pages: dict[tuple[str, float], _Page] = {}
-        self._requests: list[int] = []
+        self._requests: list[Seen] = []
         self._letters: list[Letter] = []
         self._unexplained = 0
         self._missed = 0
@@ -115,14 +118,17 @@ class Ledger:
             await self._read(self._pages[key], description)
 
     async def _read(self, page: _Page, description: dict[str, Any]) -> None:
+        if page.problem and not page.behind:
+            return
         try:
             expectation = await expectation_of(description, self._momento.http_endpoint, self._aws)
             page.may_drop = not expectation.plan.dead_letter_arn
+            page.lanes = expectation.plan.batching.lanes
             async for record in page.reader.read():
                 _write(page.account, expectation, record)
         except NotObservable as error:
             page.problem, page.behind = str(error), False
-        except AwsCallFailed as error:
+        except (AwsCallFailed, DestinationUnusable) as error:
             page.problem, page.behind = str(error), True
         else:
             page.problem, page.behind = "", False
@@ -135,18 +141,18 @@ class Ledger:
             if page is not None and page.behind:
                 self._letters.append(letter)
             elif page is not None and not page.problem:
-                page.account.dead_letter(letter.sequence)
+                page.account.dead_letter(letter.first, letter.last, letter.size, page.lanes)
 
     def _settle_requests(self) -> int:
         """How many requests neither a pending record explains nor an earlier delivery."""
         accounts = [page.account for page in self._pages.values()]
-        left = [request for request in self._requests if not any(account.deliver(request) for account in accounts)]
+        left = [rest for request in self._requests for rest in _unexplained(request, accounts)]
         if any(page.behind for page in self._pages.values()):
             # They may belong to records that could not be read this time.
             self._requests = left
             return 0
         self._requests = []
-        return sum(not any(account.deliver_again(request) for account in accounts) for request in left)
+        return sum(_not_repeated(request, accounts) for request in left)
 
     def _note_rest(self, page: _Page, at_rest: bool) -> None:
         if not at_rest:
@@ -162,6 +168,23 @@ def _write(account: Account, expectation: Expectation, record: dict[str, Any]) -
         account.write(entry, expectation.request_of(record))
 
 
+def _unexplained(request: Seen, accounts: list[Account]) -> list[Seen]:
+    """What pending records do not explain of a request: all of it, some elements of a batch, or nothing."""
+    whole, *elements = request if isinstance(request, tuple) else (request,)
+    if any(account.deliver(whole) for account in accounts):
+        return []
+    left = [element for element in elements if not any(account.deliver(element) for account in accounts)]
+    return [request] if len(left) == len(elements) else list(left)
+
+
+def _not_repeated(request: Seen, accounts: list[Account]) -> int:
+    """How many records' deliveries a request has that no earlier delivery explains."""
+    whole, *elements = request if isinstance(request, tuple) else (request,)
+    if any(account.deliver_again(whole) for account in accounts):
+        return 0
+    return sum(not any(account.deliver_again(each) for account in accounts) for each in elements or [whole])
+
+
 def _seen(account: Account) -> tuple[int, ...]:
     return account.written, account.delivered, account.dead_lettered, account.duplicates
 
@@ -175,9 +198,7 @@ def _row(page: _Page) -> dict[str, Any]:
     rested = page.resting_since is not None and time.monotonic() - page.resting_since >= GRACE_S
     lost = account.pending() if rested else account.overtaken()
     missing = [] if page.may_drop else lost
-    return {
-        "name": page.name,
-        "region": page.region,
+    counts: dict[str, int | None] = {
         "written": account.written,
         "delivered": account.delivered,
         "dead_lettered": account.dead_lettered,
@@ -186,6 +207,13 @@ def _row(page: _Page) -> dict[str, Any]:
         "dropped": len(lost) if page.may_drop else 0,
         "difference": len(missing),
         "duplicates": account.duplicates,
+    }
+    if page.problem and not page.behind:
+        counts, missing = dict.fromkeys(counts), []
+    return {
+        "name": page.name,
+        "region": page.region,
+        **counts,
         "balanced": None if page.problem else not missing,
         "not_observed": page.problem,
         "unaccounted": [asdict(entry) for entry in missing[:_NAMED]],

@@ -1,4 +1,4 @@
-"""The dead letters that SQS accepted, seen on their way there."""
+"""The dead letters that SQS and SNS accepted, seen on their way there."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from typing import Any
 
 from sandbox.aws.calls import AwsCaller
 
+#: The calls that take a dead letter, and which member of theirs holds it.
+_BODIES = {"sqs.SendMessage": "MessageBody", "sns.Publish": "Message"}
+
 
 @dataclass(frozen=True)
 class Letter:
-    """Which record of which pipe a dead letter stands for."""
+    """Which records of which pipe a dead letter stands for: so many, from the first to the last in their lane."""
 
     pipe_arn: str
-    sequence: str
+    first: str
+    last: str
+    size: int
 
 
 class LetterLog:
-    """An AwsCaller that passes everything on, and keeps the letters that SQS accepted until they are taken."""
+    """An AwsCaller that passes everything on, and keeps the letters that were accepted until they are taken."""
 
     def __init__(self, aws: AwsCaller) -> None:
         self._aws = aws
@@ -28,8 +33,8 @@ class LetterLog:
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         """As the caller behind it. Raises AwsCallFailed."""
         answer = await self._aws.call(operation, payload, region=region)
-        if operation == "sqs.SendMessage":
-            self._letters.append(_letter(json.loads(payload["MessageBody"])))
+        if operation in _BODIES:
+            self._letters.append(_letter(json.loads(payload[_BODIES[operation]])))
         return answer
 
     def take(self) -> list[Letter]:
@@ -39,5 +44,7 @@ class LetterLog:
 
 
 def _letter(body: dict[str, Any]) -> Letter:
+    info = body["DDBStreamBatchInfo"]
     # One text for all letters of a pipe: there may be very many before somebody looks.
-    return Letter(sys.intern(body["context"]["partnerResourceArn"]), body["DDBStreamBatchInfo"]["startSequenceNumber"])
+    arn = sys.intern(body["context"]["partnerResourceArn"])
+    return Letter(arn, info["startSequenceNumber"], info["endSequenceNumber"], info["batchSize"])

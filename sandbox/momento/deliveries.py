@@ -7,20 +7,25 @@ and a long unobserved replay fits in memory.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sandbox.momento.http_request import Request
+from sandbox.pipes.json_paths import compact, parse
 
 #: How many requests are kept when nobody takes them: some 20 MB.
 LIMIT = 500_000
 #: By this EventBridge's own requests are known; whoever else calls the API is none of the ledger's business.
 USER_AGENT = b"Amazon/EventBridge/ApiDestinations"
 
+#: What is kept of a request. Where the body is a JSON array, that of each element follows the one of the whole.
+Seen = int | tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Deliveries:
     """Fingerprints of requests in the order of their answers, and how many there was no room for."""
 
-    fingerprints: tuple[int, ...]
+    fingerprints: tuple[Seen, ...]
     missed: int
 
 
@@ -28,7 +33,7 @@ class DeliveryLog:
     """The requests that were answered with success since they were last taken."""
 
     def __init__(self) -> None:
-        self._fingerprints: list[int] = []
+        self._fingerprints: list[Seen] = []
         self._missed = 0
 
     def note(self, request: Request) -> None:
@@ -38,8 +43,12 @@ class DeliveryLog:
         if len(self._fingerprints) >= LIMIT:
             self._missed += 1
             return
-        scope = request.scope
-        self._fingerprints.append(fingerprint(scope["method"], scope["raw_path"], scope["query_string"], request.body))
+        where = (request.scope["method"], request.scope["raw_path"], request.scope["query_string"])
+        whole = fingerprint(*where, request.body)
+        elements = _elements(request.body)
+        self._fingerprints.append(
+            (whole, *(element_fingerprint(*where, each) for each in elements)) if elements else whole
+        )
 
     def take(self) -> Deliveries:
         """What was noted, which is then forgotten."""
@@ -51,3 +60,18 @@ class DeliveryLog:
 def fingerprint(method: str, raw_path: bytes, query: bytes, body: bytes) -> int:
     """A number for one request, good for this process only."""
     return hash((method, raw_path, query, body))
+
+
+def element_fingerprint(method: str, raw_path: bytes, query: bytes, element: Any) -> int:
+    """A number for one element of a batch, however its JSON is written."""
+    return hash((method, raw_path, query, compact(element), "element"))
+
+
+def _elements(body: bytes) -> list[Any]:
+    """The elements of a JSON array, none for any other body."""
+    if not body.startswith(b"["):
+        return []
+    try:
+        return list(parse(body))
+    except ValueError:
+        return []

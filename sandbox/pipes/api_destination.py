@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 import aiohttp
@@ -13,7 +12,7 @@ from yarl import URL
 from sandbox.aws.calls import AwsCallFailed
 from sandbox.pipes.destinations import Destination, Destinations, DestinationUnusable
 from sandbox.pipes.http_parameters import HttpParameters, with_query
-from sandbox.pipes.json_paths import compact
+from sandbox.pipes.json_paths import compact, parse
 from sandbox.pipes.oauth import ClientCredentials, TokenRefused, Tokens, TokenUnreachable
 from sandbox.pipes.outcomes import Outcome, Rejected, Request, Response, Unreachable, judge
 from sandbox.pipes.rate_limit import RateLimits
@@ -52,9 +51,9 @@ _REMOVED_HEADERS = frozenset(
 class ConnectionFailures(Enum):
     """How a connection that fails before an answer is read (facts, section 3; open point 4)."""
 
-    INTERNAL = auto()
+    INTERNAL = "internal"
     """As an error of Pipes: tried again without end, not counted."""
-    CUSTOMER = auto()
+    CUSTOMER = "customer"
     """As an error of the customer: counted against MaximumRetryAttempts."""
 
 
@@ -132,7 +131,7 @@ class ApiDestinations:
     ) -> Outcome:
         assert self._session is not None, "start() comes first"
         headers = _merged(request.headers, added)
-        data = _with_body_parameters(request.body, destination.body).encode(errors="replace")
+        data = with_body_parameters(request.body, destination.body).encode(errors="replace")
         try:
             url = URL(with_query(request.url, list(destination.query)), encoded=True)
             async with self._session.request(
@@ -165,12 +164,12 @@ def _merged(headers: Mapping[str, str], added: Mapping[str, str]) -> dict[str, s
     return {**{name: value for name, value in headers.items() if name.lower() not in taken}, **allowed}
 
 
-def _with_body_parameters(body: str, parameters: Mapping[str, str]) -> str:
+def with_body_parameters(body: str, parameters: Mapping[str, str]) -> str:
     """The body with the connection's body parameters added, where it is a JSON object."""
     if not parameters:
         return body
     try:
-        parsed = json.loads(body)
+        parsed = parse(body)
     except ValueError:
         return body
     return compact({**parsed, **parameters}) if isinstance(parsed, dict) else body

@@ -25,7 +25,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "Connection failures",
         "Refused connections, DNS errors and resets before an answer are pipe-internal errors: tried again "
         "without end (50 ms, doubling, at most 2 s), not counted, until the record is too old. "
-        "ConnectionFailures.CUSTOMER switches to the other reading: counted, then a dead letter.",
+        "`python -m sandbox --connection-failures customer` is the other reading: counted, then a dead letter.",
         "The Pipes troubleshooting page names HTTP connection failures as internal errors.",
         "facts 3, S19 class 1; open point 4",
     ),
@@ -107,14 +107,16 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "Input templates",
         'A missing path becomes "". Values are never escaped, also where quotes are added. A path outside the '
-        "grammar leads nowhere and is not refused. Text that does not begin with { or [ is free text.",
+        "grammar (names, [3] and [*]; no filters, slices, unions, .. or quoted names) leads nowhere and is not "
+        "refused. Text that does not begin with { or [ is free text.",
         "Rules behave so in validated tests; CreatePipe was measured to check aws.* placeholders only.",
         "facts 5, S10, S34, S36",
     ),
     Assumption(
         "HTTP parameters",
         "Path and query values are percent-encoded with no safe characters; a missing path becomes an empty "
-        "value. Headers are literal.",
+        "value. Text that is no path as a whole is sent as it is, and so is every header. Fields are checked "
+        "against the model when the pipe is made; its expressions let nearly every text through.",
         "Anything else would let a key change the URL.",
         "facts 5; open point 6",
     ),
@@ -137,7 +139,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "Log records",
         "TargetStageSucceeded carries the endpoint's answer as payload. Transformation records appear only with "
         "a template. No Enrichment records. truncatedFields and error are left out when empty. The stream is "
-        "pipes/<pipe>/<day>. No validation event is written to the group.",
+        "pipes/<pipe>/<day>. No validation event is written to the group. Log destinations in S3 and Firehose are "
+        "kept in the pipe's settings, and nothing is written to them.",
         "LocalStack's order and payload; readers must not parse stream names.",
         "facts 1.2 to 1.4; open points 2 and 3",
     ),
@@ -211,10 +214,10 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "Roles",
         "Asked of IAM's simulator when the pipe is made, updated or started: stream, SendMessage or Publish, "
-        "InvokeApiDestination. A role that does not exist fails the pipe, one with a path is not checked. "
+        "InvokeApiDestination. A role that does not exist fails the pipe. "
         "Nothing is asked while the pipe runs, and who may assume the role is not looked at. The words for "
         "the destination, topics and missing roles are ours.",
-        "The emulator's simulator is wrong for roles with a path and it runs without authorization.",
+        "The emulator runs without authorization.",
         "facts 7, S44 to S46",
     ),
     Assumption(

@@ -5,11 +5,11 @@ One batch is one execution. Everything here is pure.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sandbox.pipes.json_paths import parse
 from sandbox.pipes.stream_records import created_s, sequence_of, size_of
 
 #: Bytes that a batch has at most, unless one record alone has more.
@@ -57,7 +57,7 @@ def first_failed_item(batch: Batch, answer: str) -> int | None:
     if '"batchItemFailures"' not in answer:
         return None
     try:
-        parsed = json.loads(answer)
+        parsed = parse(answer)
     except ValueError:
         return None
     failures = parsed.get("batchItemFailures") if isinstance(parsed, dict) else None

@@ -104,6 +104,7 @@ class ControlPlane:
         name = arguments["Name"]
         if (region, name) in self._pipes:
             raise ConflictFound(f"Pipe {name} already exists.", name)
+        _check_tags(arguments.get("Tags") or {})
         identity = self._identity(region, name)
         settings = settings_of(arguments)
         runner, counters = self._runtime.new_runner()
@@ -190,6 +191,7 @@ class ControlPlane:
     def tag(self, region: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """TagResource."""
         pipe = self._find_arn(region, arguments["resourceArn"])
+        _check_tags(arguments["tags"])
         tags = {**pipe.tags, **arguments["tags"]}
         if len(tags) > _MAXIMUM_TAGS:
             raise ValidationFailed(f"A pipe has at most {_MAXIMUM_TAGS} tags.")
@@ -265,6 +267,12 @@ class ControlPlane:
     async def _finish_stop(self, pipe: Pipe) -> None:
         await pipe.runner.stop()
         pipe.move_to("STOPPED")
+
+
+def _check_tags(tags: dict[str, str]) -> None:
+    """Raises ValidationFailed for a name that only AWS itself may give."""
+    if any(name.lower().startswith("aws:") for name in tags):
+        raise ValidationFailed("aws: prefixed tag key names are not allowed for external use.")
 
 
 def _busy(pipe: Pipe) -> ConflictFound:

@@ -12,6 +12,7 @@ from sandbox.pipes.batches import Batch
 from sandbox.pipes.execution_log import Execution, ExecutionLog
 from sandbox.pipes.metrics import ExecutionReport, PipeMetrics
 from sandbox.pipes.outcomes import Delivered, Outcome, Rejected, Request, Unreachable
+from sandbox.pipes.plan import PipeIdentity
 
 #: AWS lets an execution take this long, whatever happens in it.
 EXECUTION_TIMEOUT_S = 300.0
@@ -20,8 +21,8 @@ EXECUTION_TIMEOUT_S = 300.0
 class PipeExecutions:
     """Opens the executions of one pipe."""
 
-    def __init__(self, pipe_name: str, target_arn: str, log: ExecutionLog, metrics: PipeMetrics) -> None:
-        self.pipe_name = pipe_name
+    def __init__(self, pipe: PipeIdentity, target_arn: str, log: ExecutionLog, metrics: PipeMetrics) -> None:
+        self.pipe = pipe
         self.target_arn = target_arn
         self.log = log
         self.metrics = metrics
@@ -43,7 +44,7 @@ class PipeExecution:
         self._began_s = time.perf_counter()
         self._target_began_s: float | None = None
         self.is_open = True
-        owner.metrics.begin()
+        owner.metrics.begin(owner.pipe.region)
         self._log.write("ExecutionStarted", payload=payload)
 
     @property
@@ -110,7 +111,7 @@ class PipeExecution:
         """The pipe was stopped; the batch comes again after the start."""
         if self.is_open:
             self.is_open = False
-            self._owner.metrics.abandon()
+            self._owner.metrics.abandon(self._owner.pipe.region)
 
     def _end(self, *failures: str) -> None:
         now_s = time.perf_counter()
@@ -122,7 +123,7 @@ class PipeExecution:
             target_ms=1000 * (now_s - (self._target_began_s or now_s)),
             failures=frozenset(failures),
         )
-        self._owner.metrics.end(self._owner.pipe_name, report)
+        self._owner.metrics.end(self._owner.pipe.region, self._owner.pipe.name, report)
 
     def _error_of(self, outcome: Rejected | Unreachable) -> dict[str, Any]:
         if isinstance(outcome, Unreachable):

@@ -77,7 +77,7 @@ def compile_leaf(values: list[Any]) -> Leaf:
         elif value is None or isinstance(value, bool):
             constants.append(value)
         elif isinstance(value, int | float):
-            numbers.add(float(value))
+            numbers.add(_float(value))
         elif not isinstance(value, dict):
             raise InvalidPattern("Match value must be String, number, true, false, or null")
         elif value == {"exists": False}:
@@ -133,7 +133,7 @@ def _anything_but(argument: Any) -> Test:
         strings = frozenset(refused)
         return lambda value: not isinstance(value, str) or value not in strings
     if all(_is_number(value) for value in refused):
-        numbers = frozenset(float(value) for value in refused)
+        numbers = frozenset(_float(value) for value in refused)
         return lambda value: not _is_number(value) or float(value) not in numbers
     raise InvalidPattern("Value of anything-but must be an array or single string/number value.")
 
@@ -162,7 +162,14 @@ def _comparison(sign: Any, bound: Any) -> tuple[Callable[[float, float], bool], 
         raise InvalidPattern(f"Unrecognized numeric range operator: {sign}")
     if not _is_number(bound):
         raise InvalidPattern(f"Value of {sign} must be numeric")
-    return _COMPARISONS[sign], float(bound)
+    return _COMPARISONS[sign], _float(bound)
+
+
+def _float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise InvalidPattern("A number is too large") from error
 
 
 def _is_number(value: Any) -> bool:

@@ -7,14 +7,17 @@ list as supported are refused, so that no pipe comes to rely on them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.pipes.filter_operators import OPERATORS, InvalidPattern, Leaf, compile_leaf
+from sandbox.pipes.json_paths import parse
 
 __all__ = ["FilterSet", "InvalidPattern", "compile_filters", "compile_pattern"]
+
+#: Combinations that EventBridge lets all $or of a pattern make.
+_MOST_COMBINATIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Absence:
 class Node:
     """One level of a pattern: all children, absences and alternatives must match the same object."""
 
-    children: dict[str, Node | Leaf] = field(default_factory=dict)
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+    children: dict[str, Node] = field(default_factory=dict)
     absences: list[Absence] = field(default_factory=list)
     alternatives: list[list[Node]] = field(default_factory=list)
 
@@ -42,6 +46,9 @@ class Node:
             return any(self.matches(element) for element in value)
         if not isinstance(value, dict):
             return False
+        for key, leaf in self.leaves.items():
+            if key not in value or not leaf.matches(value[key]):
+                return False
         for key, child in self.children.items():
             if not _child_matches(child, value, key):
                 return False
@@ -72,12 +79,25 @@ def compile_filters(texts: Iterable[str]) -> FilterSet:
 def compile_pattern(text: str) -> Node:
     """Compile one pattern. Raises InvalidPattern in AWS's words."""
     try:
-        pattern = json.loads(text)
-    except json.JSONDecodeError as error:
+        pattern = parse(text)
+    except ValueError as error:
         raise InvalidPattern from error
     if not isinstance(pattern, dict):
         raise InvalidPattern("Filter is not an object")
+    if _combinations(pattern) > _MOST_COMBINATIONS:
+        raise InvalidPattern(f"$or makes more than {_MOST_COMBINATIONS} combinations")
     return _compile_object(pattern)
+
+
+def _combinations(pattern: dict[str, Any]) -> int:
+    """How many patterns without $or say the same as this one."""
+    count = 1
+    for name, value in pattern.items():
+        if isinstance(value, dict):
+            count *= _combinations(value)
+        elif name == "$or" and _is_alternatives(value):
+            count *= sum(_combinations(branch) for branch in value)
+    return count
 
 
 def _compile_object(pattern: dict[str, Any]) -> Node:
@@ -90,10 +110,9 @@ def _compile_object(pattern: dict[str, Any]) -> Node:
 def _prune(node: Node) -> None:
     """Take out nodes that ask for nothing: those on the way to an absence, which is kept elsewhere."""
     for key, child in list(node.children.items()):
-        if isinstance(child, Node):
-            _prune(child)
-            if not (child.children or child.absences or child.alternatives):
-                del node.children[key]
+        _prune(child)
+        if not (child.leaves or child.children or child.absences or child.alternatives):
+            del node.children[key]
 
 
 def _add_object(anchor: Node, node: Node, path: tuple[str, ...], pattern: dict[str, Any]) -> None:
@@ -116,10 +135,7 @@ def _add_object(anchor: Node, node: Node, path: tuple[str, ...], pattern: dict[s
 def _descend(node: Node, keys: list[str]) -> tuple[Node, list[str]]:
     """The node under `keys`, made where it is missing. Dotted names and nesting are the same thing."""
     for key in keys:
-        child = node.children.get(key)
-        if not isinstance(child, Node):
-            child = node.children[key] = Node()
-        node = child
+        node = node.children.setdefault(key, Node())
     return node, keys
 
 
@@ -127,13 +143,13 @@ def _add_leaf(anchor: Node, parent: Node, path: tuple[str, ...], key: str, value
     leaf = compile_leaf(values)
     absence = Absence((*path, key))
     if not leaf.accepts_absence:
-        parent.children[key] = leaf
+        parent.leaves[key] = leaf
     elif leaf.is_empty:
         anchor.absences.append(absence)
     else:
         missing, present = Node(absences=[absence]), Node()
         holder, _ = _descend(present, list(path))
-        holder.children[key] = leaf
+        holder.leaves[key] = leaf
         anchor.alternatives.append([missing, present])
 
 
@@ -146,11 +162,9 @@ def _is_alternatives(value: Any) -> bool:
     )
 
 
-def _child_matches(child: Node | Leaf, value: dict[str, Any], key: str) -> bool:
+def _child_matches(child: Node, value: dict[str, Any], key: str) -> bool:
     if key in value and child.matches(value[key]):
         return True
-    if isinstance(child, Leaf):
-        return False
     # A field whose own name has a dot matches the nested pattern too.
     prefix = key + "."
     return any(name.startswith(prefix) and child.matches({name[len(prefix) :]: inner}) for name, inner in value.items())

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Final
 
-_PATH = re.compile(r"\$(\.[\w/-]+(\[(\d+|\*)\])*)*")
-_STEP = re.compile(r"\.([\w/-]+)|\[(\d+|\*)\]")
+# The model's expressions are Java's, where \w and \d are ASCII.
+_PATH = re.compile(r"\$(\.[\w/-]+(\[(\d+|\*)\])*)*", re.ASCII)
+_STEP = re.compile(r"\.([\w/-]+)|\[(\d+|\*)\]", re.ASCII)
 
 
 class Missing(Enum):
@@ -81,6 +82,18 @@ def _walk(value: Any, steps: tuple[tuple[str, str], ...]) -> Any:
         else:
             return MISSING
     return value
+
+
+def parse(text: str | bytes) -> Any:
+    """What a JSON text says. Raises ValueError, also for NaN and Infinity and for what is nested too deeply."""
+    try:
+        return json.loads(text, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def compact(value: Any) -> str:

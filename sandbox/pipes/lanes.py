@@ -29,7 +29,12 @@ _AFTER_INTERNAL_ERROR_S = 1.0
 
 def lane_of(record: dict[str, Any], lanes: int) -> int:
     """The number of the lane for a record: the same for all records of one key."""
-    return crc32(compact(record["dynamodb"].get("Keys")).encode()) % lanes
+    return lane_of_key(compact(record["dynamodb"].get("Keys")), lanes)
+
+
+def lane_of_key(key: str, lanes: int) -> int:
+    """The number of the lane for all records of a key, which is given as compact JSON."""
+    return crc32(key.encode()) % lanes
 
 
 class ShardLanes:

@@ -19,13 +19,16 @@ _FAILURES = (
     "TargetStagePartiallyFailed",
 )
 
+_Pipe = tuple[str, str]
+
 
 @dataclass(frozen=True)
 class Metric:
-    """A statistic set. `pipe` is "" for what concerns the whole account, which is Concurrency only."""
+    """A statistic set. `pipe` is "" for what concerns the whole account in a region, which is Concurrency only."""
 
     name: str
     pipe: str
+    region: str
     unit: str
     count: float
     sum: float
@@ -45,32 +48,33 @@ class ExecutionReport:
 
 
 class PipeMetrics:
-    """Collects the values of all pipes until they are taken."""
+    """Collects the values of all pipes until they are taken. A pipe is named by its region and its name."""
 
     def __init__(self) -> None:
-        self._sets: dict[tuple[str, str], list[float]] = {}
-        self._failures: dict[tuple[str, str], int] = {}
-        self._running = 0
+        self._sets: dict[tuple[_Pipe, str], list[float]] = {}
+        self._failures: dict[tuple[_Pipe, str], int] = {}
+        self._running: dict[str, int] = {}
 
-    def begin(self) -> None:
+    def begin(self, region: str) -> None:
         """An execution began."""
-        self._running += 1
-        self._add("", "Concurrency", self._running)
+        self._running[region] = self._running.get(region, 0) + 1
+        self._add((region, ""), "Concurrency", self._running[region])
 
-    def end(self, pipe: str, report: ExecutionReport) -> None:
+    def end(self, region: str, name: str, report: ExecutionReport) -> None:
         """An execution of a pipe ended."""
-        self._running -= 1
+        self._running[region] -= 1
+        pipe = (region, name)
         self._add(pipe, "Invocations", 1)
         self._add(pipe, "EventCount", report.events)
         self._add(pipe, "EventSize", report.size_bytes)
         self._add(pipe, "Duration", report.duration_ms)
         self._add(pipe, "TargetStageDuration", report.target_ms)
-        for name in report.failures:
-            self._failures[pipe, name] = self._failures.get((pipe, name), 0) + 1
+        for failure in report.failures:
+            self._failures[pipe, failure] = self._failures.get((pipe, failure), 0) + 1
 
-    def abandon(self) -> None:
+    def abandon(self, region: str) -> None:
         """An execution was cut off by a stop. It will be made again."""
-        self._running -= 1
+        self._running[region] -= 1
 
     def take(self) -> list[Metric]:
         """What was collected since the last call."""
@@ -81,9 +85,12 @@ class PipeMetrics:
                 failed = failures.get((pipe, name), 0)
                 # Each execution is a value of 0 or 1.
                 sets[pipe, name] = [invocations, failed, int(failed == invocations), int(failed > 0)]
-        return [Metric(name, pipe, _UNITS.get(name, "None"), *values) for (pipe, name), values in sets.items()]
+        return [
+            Metric(name, pipe, region, _UNITS.get(name, "None"), *values)
+            for ((region, pipe), name), values in sets.items()
+        ]
 
-    def _add(self, pipe: str, name: str, value: float) -> None:
+    def _add(self, pipe: _Pipe, name: str, value: float) -> None:
         values = self._sets.get((pipe, name))
         if values is None:
             self._sets[pipe, name] = [1, value, value, value]

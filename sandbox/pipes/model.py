@@ -16,6 +16,7 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
 from sandbox.pipes.errors import ValidationFailed
+from sandbox.pipes.json_paths import parse
 
 
 @cache
@@ -60,7 +61,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     try:
-        parsed = json.loads(body)
+        parsed = parse(body)
     except ValueError as error:
         raise ValidationFailed("Could not parse request body into json") from error
     if not isinstance(parsed, dict):
@@ -138,7 +139,7 @@ def _broken_limits(shape: Shape, value: Any) -> list[str]:
         broken.append(f"Member must have length less than or equal to {limits['max']}")
     if isinstance(value, str):
         pattern = limits.get("pattern")
-        if pattern and not re.fullmatch(pattern, value):
+        if pattern and not re.fullmatch(pattern, value, re.ASCII):
             broken.append(f"Member must satisfy regular expression pattern: {pattern}")
         options = limits.get("enum")
         if options and value not in options:

@@ -7,13 +7,14 @@ Pipes that need the same token at the same time wait for one fetch. No secret le
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+
+from sandbox.pipes.json_paths import parse
 
 #: A token is not used in its last seconds: it might expire on the way.
 _MARGIN_S = 5.0
@@ -120,9 +121,9 @@ def _token_of(status: int, text: str) -> _Token:
         retryable = status >= 500 or status in (401, 407, 409, 429)
         raise TokenRefused(f"The authorization endpoint answered with status {status}.", status, retryable=retryable)
     try:
-        answer: Any = json.loads(text)
+        answer: Any = parse(text)
         token, lifetime = answer["access_token"], float(answer.get("expires_in", _DEFAULT_LIFETIME_S))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         token, lifetime = None, 0.0
     if not isinstance(token, str) or not token:
         raise TokenRefused("The authorization endpoint's answer holds no access_token.", status, retryable=True)

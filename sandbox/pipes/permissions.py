@@ -44,21 +44,20 @@ def dead_letter_words(arn: str) -> str:
 
 
 async def what_role_lacks(aws: AwsCaller, plan: PipePlan) -> str:
-    """The words for the first thing that the role lacks, "" when it lacks nothing. Raises AwsCallFailed.
-
-    Roles with a path are taken at their word: the emulator's simulator does not find their policies.
-    """
-    path_and_name = parse_arn(plan.role_arn).resource.removeprefix("role/")
-    if "/" in path_and_name:
-        return ""
+    """The words for the first thing that the role lacks, "" when it lacks nothing. Raises AwsCallFailed."""
+    missing = f"The provided customer role {plan.role_arn} does not exist"
     try:
-        await aws.call("iam.GetRole", {"RoleName": path_and_name}, region=plan.pipe.region)
+        name = parse_arn(plan.role_arn).resource.rpartition("/")[2]
+        role = (await aws.call("iam.GetRole", {"RoleName": name}, region=plan.pipe.region))["Role"]
+        if role["Arn"] != plan.role_arn:
+            # A name is of one role only, which has another path.
+            return missing
         for need in needs_of(plan):
             if not await _is_allowed(aws, plan, need):
                 return need.words
     except AwsCallFailed as error:
         if error.code == "NoSuchEntity":
-            return f"The provided customer role {plan.role_arn} does not exist"
+            return missing
         if error.code != UNKNOWN_OPERATION:
             raise
     return ""

@@ -62,7 +62,7 @@ class Runtime:
             plan=plan,
             counters=counters,
             targets=self._targets,
-            executions=PipeExecutions(plan.pipe.name, plan.target_arn, log, self.metrics),
+            executions=PipeExecutions(plan.pipe, plan.target_arn, log, self.metrics),
             giving_up=GivingUp(plan, counters, self._aws),
             back_off=PollingBackOff(),
         )

@@ -18,7 +18,10 @@ PAGES = {
     "lookup": "Lookup",
     "live_topic": "Live topic",
     "pipes": "Pipes",
+    "logs": "Logs",
     "dead_letters": "Dead letters",
+    "checks": "Checks",
+    "audit": "Audit",
     "sandbox": "Sandbox",
 }
 
@@ -64,6 +67,8 @@ def words(part: Any) -> str:
     for node in part.main if isinstance(part, AppTest) else part:
         if node.type == "metric":
             said.append(f"{node.label}: {node.value}")
+        elif node.type == "page_link":
+            said.append(node.proto.label)
         elif node.type in ("html", "progress"):
             said.append(node.proto.body if node.type == "html" else node.proto.text)
         elif node.type in _WORDS:

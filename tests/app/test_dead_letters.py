@@ -1,16 +1,26 @@
-"""The page Dead letters: each message as what it is, and as it came."""
+"""The page Dead letters: each message as what it is, and as it came; and what operators do with them."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from provision.names import CACHE_PUT, TOPIC_PUBLISH, pipe
+from provision import names
+from provision.names import CACHE_PUT, TABLE, TOPIC_PUBLISH, pipe
+from sandbox.state import SandboxState
+from services.audit_acts import acts
+from services.pipeline import Pipeline
+from services.runtime import registry
+from services.sandbox_admin import SandboxAdmin
 from tests.app.screen import metrics, open_page, ran, table, words
-from tests.app.wire import dead_letter
-from tests.conftest import AwsClients
+from tests.app.wire import dead_letter, item
+from tests.conftest import AwsClients, wait_until
+from tests.sandbox.running_pipeline import quiet
 
 
 def send(aws: AwsClients, url: str, *bodies: str) -> None:
@@ -18,9 +28,34 @@ def send(aws: AwsClients, url: str, *bodies: str) -> None:
         aws.client("sqs").send_message(QueueUrl=url, MessageBody=body)
 
 
+def in_dialog(page: AppTest) -> str:
+    """What the open dialog says, which is no part of the main page."""
+    return "\n".join(str(said.value) for said in [*page.markdown, *page.text, *page.warning, *page.error])
+
+
 def attributes(aws: AwsClients, url: str) -> dict[str, Any]:
     found: dict[str, Any] = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return found
+
+
+def pipeline() -> Pipeline:
+    """The one behind the page."""
+    return registry().current().pipeline()
+
+
+@pytest.fixture
+def two_letters(aws: AwsClients, queue_url: str, sandbox_target: SandboxState) -> Iterator[str]:
+    """The location of a record whose put and whose event failed; the fault is over."""
+    admin = SandboxAdmin(sandbox_target.admin_url)
+    quiet(admin, {})
+    place = f"Page {time.time_ns()}"
+    admin.fail_momento(500, 2)
+    aws.client("dynamodb").put_item(TableName=TABLE, Item=item(place))
+    wait_until(lambda: attributes(aws, queue_url)["ApproximateNumberOfMessages"] == "2", what="two letters")
+    yield place
+    admin.clear_faults()
+    aws.client("dynamodb").delete_item(TableName=TABLE, Key={"Location": {"S": place}})
+    quiet(admin, {})
 
 
 def test_a_pipes_message_is_decoded_and_a_foreign_one_is_shown_as_it_came(aws: AwsClients, queue_url: str) -> None:
@@ -30,11 +65,12 @@ def test_a_pipes_message_is_decoded_and_a_foreign_one_is_shown_as_it_came(aws: A
 
     assert metrics(page)["In the queue"] == "2"
     rows = table(page, "Messages")
-    decoded = rows[rows["Pipe"].str.contains(CACHE_PUT)].iloc[0]
+    decoded = rows[rows["Pipe"] == CACHE_PUT].iloc[0]
     assert decoded["Condition"] == "RetryAttemptsExhausted"
     assert decoded["First sequence number"] == "100000000000000000042"
+    assert decoded["Cause"] == "no log found"
     foreign = rows[rows["Pipe"] == ""].iloc[0]
-    assert foreign["Condition"] == "Not a dead letter of a DynamoDB pipe; shown as it came."
+    assert foreign["Cause"] == "Not a dead letter of a DynamoDB pipe; shown as it came."
 
 
 @pytest.mark.parametrize(
@@ -44,18 +80,21 @@ def test_a_pipes_message_is_decoded_and_a_foreign_one_is_shown_as_it_came(aws: A
         ("someone else's message", "someone else's message"),
         ('{"context": 5}', '"context": 5'),
         ("[" * 3000, "[[["),
+        (json.dumps({"a": [[["**stars** <b>x</b>"]]]}), "**stars** <b>x</b>"),
+        ("![p](http://x.invalid/p.png) " * 9_000, "![p](http://x.invalid/p.png)"),
     ],
+    ids=["pointer", "text", "JSON", "deep", "markup", "256 KB"],
 )
-def test_a_selected_message_is_shown_whole(aws: AwsClients, queue_url: str, body: str, shown: str) -> None:
+def test_the_only_message_is_shown_as_it_came(aws: AwsClients, queue_url: str, body: str, shown: str) -> None:
     send(aws, queue_url, body)
+
     page = open_page("dead_letters")
 
-    page.session_state["dead_letters"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
-    page = ran(page)
-
     assert shown in words(page)
-    (code,) = page.code
-    assert code.value.split() == (json.dumps(json.loads(body), indent=2) if body[0] == "{" else body).split()
+    code = page.code[-1].value
+    expected = json.dumps(json.loads(body), indent=2) if body[0] == "{" else body
+    assert expected.split()[: len(code.split()) - 1] == code.split()[:-1]
+    assert not any(shown in str(said.value) for said in [*page.markdown, *page.caption, *page.error])
 
 
 def test_looking_leaves_every_message_in_the_queue(aws: AwsClients, queue_url: str) -> None:
@@ -65,3 +104,113 @@ def test_looking_leaves_every_message_in_the_queue(aws: AwsClients, queue_url: s
 
     assert len(table(page, "Messages")) == 25
     assert attributes(aws, queue_url)["ApproximateNumberOfMessages"] == "25"
+
+
+def explained(page: AppTest) -> bool:
+    """Whether every row of the page has its cause, after another run."""
+    pipeline().log.forget()
+    pipeline().dead_letters.ask()
+    rows = table(ran(page), "Messages")
+    return bool(rows["Cause"].str.startswith("HTTP 500").all() and (rows["Location"] != "").all())
+
+
+def test_a_failure_is_explained_grouped_and_found_by_its_sequence_number(two_letters: str) -> None:
+    page = open_page("dead_letters")
+    wait_until(lambda: explained(page), what="both explained")
+
+    grouped = table(page, "Dead letters by pipe and cause")
+    assert sorted(grouped["Pipe"]) == [CACHE_PUT, TOPIC_PUBLISH]
+    assert set(table(page, "Messages")["Location"]) == {two_letters}
+    page.query_params["sequence"] = str(table(page, "Messages")["First sequence number"].iloc[0])
+    page.session_state["pipe"] = CACHE_PUT
+    page = ran(page)
+
+    assert len(table(page, "Messages")) == 1
+    said = words(page)
+    assert "Failed in the target call. Found by sequence number." in said
+    assert f"INSERT {two_letters}" in said
+    assert table(page, "Table and cache of each key now")["Cache now"].tolist() == ["absent"]
+    page.query_params["sequence"] = "1"
+    assert "0 of 2 messages match." in words(ran(page))
+
+
+def test_a_repair_wants_a_reason_proves_and_is_told_on_the_page_and_in_the_audit(
+    aws: AwsClients, queue_url: str, two_letters: str
+) -> None:
+    since = time.time() - 1
+    page = open_page("dead_letters")
+    wait_until(lambda: explained(page), what="both explained")
+
+    page.button(key="letters_repair").click()
+    page = ran(page)
+    assert "2 messages. 1 key: 1 to put, 0 to delete, 0 already right." in in_dialog(page)
+    page = ran(page.button(key="letters_yes").click())
+    assert "A reason is needed: the audit log keeps it." in in_dialog(page)
+    assert pipeline().letter_works.last is None
+
+    page.text_input(key="letters_why").set_value("ticket 4711")
+    page = ran(page.button(key="letters_yes").click())
+    work = pipeline().letter_works.last
+    assert work is not None
+    assert work.job.join(20)
+    page = ran(page)
+
+    assert metrics(page)["Repaired"] == "1"
+    assert metrics(page)["Already right"] == "1"
+    assert pipeline().cache.get(names.CACHE, two_letters).hit
+    assert attributes(aws, queue_url)["ApproximateNumberOfMessages"] == "0"
+    (act,) = [act for act in acts(pipeline().audit.entries(since), time.time()) if act.why == "ticket 4711"]
+    assert act.outcome == "1 repaired, 1 already right."
+    audit = open_page("audit")
+    assert "ticket 4711" in table(audit, "Acts")["Reason"].tolist()
+
+
+def test_a_purge_comes_after_a_download_and_the_queues_name(aws: AwsClients, queue_url: str) -> None:
+    send(aws, queue_url, "one", "two")
+    page = open_page("dead_letters")
+    page = ran(page.button(key="letters_purge").click())
+    assert page.button(key="letters_yes").disabled
+
+    page.session_state["letters_exported"] = True
+    page.text_input(key="letters_why").set_value("drill")
+    page.text_input(key="letters_typed").set_value("some-queue")
+    page = ran(page)
+    page = ran(page.button(key="letters_yes").click())
+    assert "That is not the queue's name" in in_dialog(page)
+    assert attributes(aws, queue_url)["ApproximateNumberOfMessages"] == "2"
+
+    page.text_input(key="letters_typed").set_value(names.QUEUE)
+    ran(page.button(key="letters_yes").click())
+    assert attributes(aws, queue_url)["ApproximateNumberOfMessages"] == "0"
+
+
+def test_a_reader_is_offered_nothing_and_a_click_all_the_same_is_refused(
+    aws: AwsClients, queue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(aws, queue_url, "one")
+    page = open_page("dead_letters")
+    page = ran(page.button(key="letters_delete").click())
+    page.session_state["letters_exported"] = True
+    page.text_input(key="letters_why").set_value("drill")
+    page = ran(page)
+
+    monkeypatch.setattr("services.access.LOOPBACK", frozenset())
+    page = ran(page.button(key="letters_yes").click())
+
+    assert "is for operators only" in in_dialog(page)
+    assert "Repair and deletion are for operators." in words(page)
+    assert not [button for button in page.button if button.key == "letters_repair"]
+    assert attributes(aws, queue_url)["ApproximateNumberOfMessages"] == "1"
+
+
+def test_a_note_is_kept_with_its_author(two_letters: str) -> None:
+    page = open_page("dead_letters")
+    wait_until(lambda: explained(page), what="both explained")
+    kind = table(page, "Dead letters by pipe and cause")["Cause"].iloc[0]
+    page.session_state["pipe"], page.session_state["cause"] = CACHE_PUT, kind
+    page = ran(page)
+
+    page.text_area(key="letters_note").set_value("**vendor** knows")
+    page = ran([each for each in page.button if each.label == "Add the note"][0].click())
+
+    assert ", local: **vendor** knows" in words(page)

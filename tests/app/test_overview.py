@@ -12,7 +12,7 @@ from tests.app.screen import metrics, navigation, open_page, ran, words
 from tests.app.wire import dead_letter
 from tests.conftest import AwsClients, wait_until
 
-CALM = "All pipes run, nothing failed lately"
+CALM = "Nothing beside the pipes"
 
 
 def until_it_says(page: AppTest, text: str) -> str:
@@ -31,6 +31,7 @@ def test_a_pipeline_in_order_is_said_to_be_so() -> None:
 
     assert [box.value for box in page.success][0].startswith(CALM)
     picture = words(page)
+    assert "Every pipe" in picture
     for box in ("DynamoDB table", "Stream", "cache-put", "topic-publish", "cache-delete", "Momento cache"):
         assert f"<b>{box}</b>" in picture
     assert metrics(page)["Dead letters"] == "0"
@@ -56,12 +57,12 @@ def test_a_stopped_pipe_is_a_problem_until_it_runs_again(own_aws: AwsClients) ->
     pipes.stop_pipe(Name=pipe(CACHE_PUT))
     page = open_page("overview")
     try:
-        until_it_says(page, "Pipe cache-put is stopped")
-        assert "Pipe cache-put is stopped" in [box.value for box in page.error]
+        until_it_says(page, "cache-put is stopped: It is stopped.")
+        assert "■ STOPPED" in page.header[0].value
         assert "Pipes: 2 of 3 running" in words(page.sidebar)
     finally:
         pipes.start_pipe(Name=pipe(CACHE_PUT))
-    until_it_says(page, CALM)
+    until_it_says(page, "Every pipe")
 
 
 def test_a_momento_that_refuses_connections_is_a_problem_until_it_is_back(own_target: SandboxState) -> None:

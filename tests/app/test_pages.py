@@ -8,26 +8,36 @@ import pytest
 
 from provision.names import QUEUE, TABLE
 from sandbox.state import SandboxState
+from services.audit import Audit
+from services.aws import Aws
 from tests.app.screen import PAGES, open_page, words
 from tests.app.wire import dead_letter, item, publish
 from tests.conftest import AwsClients
+from tests.sandbox.running_pipeline import aws_access
 
 EMPTY = {
-    "overview": "All pipes run, nothing failed lately, and the dead-letter queue is empty.",
+    "overview": "Nothing beside the pipes: the topic is live, and the queue is empty.",
     "weather": "There are none yet.",
-    "lookup": "Cache hits: 0",
-    "live_topic": "No event has arrived yet.",
-    "pipes": "None in the last quarter of an hour.",
+    "lookup": "Choose a record.",
+    # The rest is the board's, which only a browser draws.
+    "live_topic": "No event is known to be missing.",
+    "pipes": "No failure in the last five minutes",
+    "logs": "0 of 0 executions match.",
     "dead_letters": "The queue is empty.",
+    "checks": "1. Each pipe exists and runs",
+    "audit": "0 of 0 acts match.",
     "sandbox": "No traffic yet.",
 }
 FULL = {
     "overview": "messages wait in the dead-letter queue",
     "weather": "Records in the table",
-    "lookup": "Cache hits: 0",
-    "live_topic": "The newest 200 events.",
-    "pipes": "Log records",
-    "dead_letters": "Select a row to read one.",
+    "lookup": "Choose a record.",
+    "live_topic": "Take the events away",
+    "pipes": "Written = delivered + dead-lettered + filtered + in flight + difference",
+    "logs": "Select a row to see the execution.",
+    "dead_letters": "Select one row to read it, or several to act on them.",
+    "checks": "10 findings",
+    "audit": "Select a row to see what the act was about.",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",
 }
 
@@ -43,6 +53,9 @@ def full_stack(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[None]:
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     for body in (dead_letter("weather-stats-demo-cache-put-pipe"), "someone else's message"):
         sqs.send_message(QueueUrl=url, MessageBody=body)
+    clients = Aws(aws_access(sandbox_stack))
+    Audit(clients).begin("Repair dead letters", "**ann**", "drill", [{"message": "m-1"}])
+    clients.close()
     yield
     sqs.purge_queue(QueueUrl=url)
 

@@ -1,70 +1,117 @@
-"""The page Pipes: state, executions and log lines of each pipe."""
+"""The page Pipes: each pipe's health, its switches, and the ledger of the writes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
-from provision.names import CACHE_DELETE, CACHE_PUT, PIPES, TABLE, TOPIC_PUBLISH, pipe
+from pages import access
+from provision.names import CACHE_DELETE, CACHE_PUT, FLOWS, PIPES, QUEUE, TABLE, TOPIC_PUBLISH, pipe
 from sandbox.state import SandboxState
+from services import access as access_rules
 from services.sandbox_admin import SandboxAdmin
 from tests.app.screen import open_page, ran, table, words
 from tests.app.wire import item
 from tests.conftest import AwsClients, wait_until
 
 
-def executions_of(location: str, outcome: str, count: int, wanted: str | None = None) -> pd.DataFrame:
-    """The executions for one location, when the page shows so many that have ended so."""
-    page = open_page("pipes")
-    if wanted:
-        page.selectbox(key="pipes_wanted").set_value(wanted)
+def shown_until(page: AppTest, condition: Callable[[str], bool], what: str) -> str:
+    """What the page says once it says that, run again and again as its timer would."""
 
-    def found() -> list[pd.DataFrame]:
+    def said() -> str:
+        found = words(ran(page))
+        return found if condition(found) else ""
+
+    return str(wait_until(said, what=what))
+
+
+def row_of(page: AppTest, flow: str) -> pd.Series:
+    """A pipe's row of the ledger."""
+    rows = table(page, "Ledger")
+    return rows[rows["pipe"] == flow].iloc[0]
+
+
+def test_writes_are_in_the_ledger_and_balance(own_aws: AwsClients) -> None:
+    page = open_page("pipes")
+    shown_until(page, lambda said: "Balanced" in said, "the ledger")
+    for degrees in range(5):
+        own_aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Tromsø", MaxTemp=str(60 + degrees)))
+    own_aws.client("dynamodb").delete_item(TableName=TABLE, Key={"Location": {"S": "Tromsø"}})
+
+    def settled() -> bool:
         ran(page)
-        if "None in the last quarter of an hour." in words(page):
-            return []
-        rows = table(page, "Executions")
-        mine = rows[(rows["Location"] == location) & (rows["Outcome"] == outcome)]
-        return [mine] if len(mine) == count else []
+        return all(row_of(page, flow)["written"] >= "6" and row_of(page, flow)["in_flight"] == "0" for flow in FLOWS)
 
-    rows: pd.DataFrame
-    (rows,) = wait_until(found, what=f"{count} executions for {location} that {outcome}")
-    return rows
+    wait_until(settled, what="six writes that are done with")
+    assert (row_of(page, CACHE_PUT)["delivered"], row_of(page, CACHE_PUT)["filtered"]) == ("5", "1")
+    assert (row_of(page, CACHE_DELETE)["delivered"], row_of(page, CACHE_DELETE)["filtered"]) == ("1", "5")
+    assert row_of(page, TOPIC_PUBLISH)["delivered"] == "6"
+    assert "Balanced, 0 in flight" in words(page)
+    assert "✓ OK" in words(page)
+    assert page.metric[0].label == "Lag p50"
+    assert page.metric[0].value.endswith(" s")
 
 
-def test_the_executions_of_a_write_are_shown_with_their_log_lines(
-    aws: AwsClients, sandbox_target: SandboxState
+def test_a_failed_execution_makes_the_pipe_fail_and_says_what_the_target_answered(
+    own_aws: AwsClients, own_target: SandboxState
 ) -> None:
-    aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Tromsø"))
-
-    rows = executions_of("Tromsø", "✓ succeeded", 2)
-
-    assert set(rows["Pipe"]) == {CACHE_PUT, TOPIC_PUBLISH}
-    assert set(rows["Event"]) == {"INSERT"}
     page = open_page("pipes")
-    lines = table(page, "Log records")
-    mine = lines[lines["Record"].str.contains(rows.iloc[0]["Execution"])]
-    assert {"ExecutionStarted", "ExecutionSucceeded"} <= set(mine["Message type"])
+    SandboxAdmin(own_target.admin_url).fail_momento(500, 2)
+    own_aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Bodø"))
+
+    said = shown_until(page, lambda said: said.count("✕ FAILING") == 2, "two pipes that fail")
+
+    assert "The newest execution failed" in said
+    assert (
+        said.count("1 × HTTP 500: Unable to invoke ApiDestination endpoint: The endpoint answered with status <n>.")
+        == 2
+    )
+    shown_until(page, lambda said: "The stream forgets the first of them in 23 h 59 min" in said, "the dead letters")
+    own_aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Bodø", MaxTemp="71"))
+    shown_until(page, lambda said: "FAILING" not in said, "the pipes to be well again")
+    sqs = own_aws.client("sqs")
+    sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"])
 
 
-def test_executions_can_be_narrowed_to_one_pipe(aws: AwsClients, sandbox_target: SandboxState) -> None:
-    aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Alta"))
+def test_the_page_can_be_narrowed_to_one_pipe(own_target: SandboxState) -> None:
+    page = open_page("pipes")
+    page.selectbox(key="flow").set_value(TOPIC_PUBLISH)
 
-    rows = executions_of("Alta", "✓ succeeded", 1, wanted=pipe(TOPIC_PUBLISH))
+    ran(page)
 
-    assert list(rows["Pipe"]) == [TOPIC_PUBLISH]
+    assert [heading.value for heading in page.subheader] == [TOPIC_PUBLISH, "Ledger", "Latency"]
 
 
-def test_a_failed_execution_says_what_the_target_answered(
-    aws: AwsClients, sandbox_target: SandboxState, queue_url: str
+def test_an_operator_stops_a_pipe_after_a_question_and_starts_it_again(own_aws: AwsClients) -> None:
+    pipes = own_aws.client("pipes")
+    page = open_page("pipes")
+    ran(page.button(key=f"stop_{CACHE_DELETE}").click())
+    assert pipes.describe_pipe(Name=pipe(CACHE_DELETE))["DesiredState"] == "RUNNING"
+
+    ran(page.button(key="pipe_stop_yes").click())
+
+    shown_until(page, lambda said: "■ STOPPED" in said, "the pipe to be stopped")
+    assert pipes.describe_pipe(Name=pipe(CACHE_DELETE))["DesiredState"] == "STOPPED"
+    ran(page.button(key=f"start_{CACHE_DELETE}").click())
+    shown_until(page, lambda said: said.count("running]") == 3, "the pipe to run again")
+
+
+def test_a_reader_is_offered_no_switch_and_what_was_sent_all_the_same_is_refused(
+    own_aws: AwsClients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    SandboxAdmin(sandbox_target.admin_url).fail_momento(500, 2)
-    aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Bodø"))
+    page = open_page("pipes")
+    stop = page.button(key=f"stop_{CACHE_PUT}")
+    ran(stop.click())
+    monkeypatch.setattr(access, "person", lambda: access_rules.NOBODY)
 
-    rows = executions_of("Bodø", "✕ failed", 2)
+    ran(page.button(key="pipe_stop_yes").click())
 
-    assert all("500" in error for error in rows["Error"])
-    assert "failed lately" in words(open_page("pipes"))
+    assert "For operators only" in words(page)
+    assert not [button for button in page.button if str(button.key).startswith("stop_")]
+    assert own_aws.client("pipes").describe_pipe(Name=pipe(CACHE_PUT))["DesiredState"] == "RUNNING"
 
 
 @pytest.mark.usefixtures("sandbox_target")
@@ -77,6 +124,17 @@ def test_each_pipe_shows_its_state_and_its_settings() -> None:
     assert shown.count("Retries: 0") == 3
     assert shown.count("Dead-letter queue: weather-stats-demo-dlq") == 3
     assert "Filter: none, every record" in shown
+
+
+def test_without_the_watch_of_the_stream_the_page_says_what_it_cannot_tell(
+    own_target: SandboxState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAM_WATCH", "off")
+
+    page = open_page("pipes")
+
+    assert "The table's stream is not watched" in words(page)
+    assert {metric.value for metric in page.metric if metric.label == "Waiting"} == {"unknown"}
 
 
 def test_a_pipe_that_is_gone_is_missing_and_the_others_are_shown(own_aws: AwsClients) -> None:

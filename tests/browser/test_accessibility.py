@@ -17,7 +17,7 @@ __all__ = ["something_to_show"]
 _GRAVE = ("serious", "critical")
 
 
-def _violations(page: Page) -> list[str]:
+def violations(page: Page) -> list[str]:
     """Each grave violation: rule, why it matters, and the first element that breaks it."""
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return [
@@ -39,7 +39,7 @@ def test_a_page_shuts_nobody_out(page: Page, dashboard_url: str, path: str, sche
         expect(page.locator(CONTENT[path]).first).to_be_visible()
         expect(page.get_by_test_id("stApp")).to_have_css("background-color", BACKGROUNDS[scheme])
 
-        assert _violations(page) == []
+        assert violations(page) == []
 
 
 def test_a_violation_of_ours_would_be_found(page: Page, dashboard_url: str) -> None:
@@ -47,4 +47,4 @@ def test_a_violation_of_ours_would_be_found(page: Page, dashboard_url: str) -> N
 
     page.evaluate("() => document.querySelector('[data-testid=stMain]').append(document.createElement('button'))")
 
-    assert [violation.split()[0] for violation in _violations(page)] == ["button-name"]
+    assert [violation.split()[0] for violation in violations(page)] == ["button-name"]

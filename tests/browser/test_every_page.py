@@ -9,23 +9,29 @@ from playwright.sync_api import Page, expect
 
 from provision.names import QUEUE, TABLE
 from sandbox.state import SandboxState
+from services.audit import Audit
+from services.aws import Aws
 from tests.app.wire import dead_letter, item, publish
 from tests.browser.viewer import PAGES, expect_no_failure, open_page
 from tests.conftest import AwsClients
+from tests.sandbox.running_pipeline import aws_access
 
 #: What each page shows once it is complete.
 CONTENT = {
-    "": "[role=img]",
+    "": ".pp a",
     "weather": "[data-testid=stDataFrame]",
-    "lookup": "[data-testid=stMetric]",
-    "live-topic": "[data-testid=stVegaLiteChart] svg",
+    "lookup": "[role=tab]",
+    "live-topic": "section.board[data-state=live] .events tbody tr",
     "pipes": "[data-testid=stDataFrame]",
-    "dead-letters": "[data-testid=stDataFrame]",
+    "logs": "[data-testid=stDataFrame]",
+    "checks": "[data-testid=stDataFrame]",
+    "dead-letters": "[class*=st-key-letters_table_] [data-testid=stDataFrame]",
+    "audit": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",
 }
 
 #: Width of what is inside of the page, and of the page itself.
-_WIDTHS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
+WIDTHS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
     .map(part => [part.scrollWidth, part.clientWidth])"""
 #: What the theme paints the page with.
 BACKGROUNDS: dict[Literal["light", "dark"], str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(11, 18, 32)"}
@@ -41,6 +47,10 @@ def something_to_show(sandbox_stack: SandboxState, aws: AwsClients) -> None:
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     for body in (dead_letter("weather-stats-demo-cache-put-pipe"), "x" * 3000):
         sqs.send_message(QueueUrl=url, MessageBody=body)
+    clients = Aws(aws_access(sandbox_stack))
+    act = Audit(clients).begin("Repair dead letters", "ann@example.com", "w" * 400, messages=1)
+    act.end("1 repaired.", [{"message": "m" * 36, "keys": [town], "fate": "repaired"}])
+    clients.close()
 
 
 @pytest.mark.usefixtures("something_to_show")
@@ -57,7 +67,7 @@ def test_a_page_fits_a_screen_and_a_phone_in_light_and_in_dark(
             page.emulate_media(color_scheme=scheme)
             expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
             expect(page.get_by_role("heading", level=1)).to_have_count(1)
-            for inside, outside in page.evaluate(_WIDTHS):
+            for inside, outside in page.evaluate(WIDTHS):
                 assert inside <= outside, f"{inside - outside} px too wide at {width} px, {scheme}"
     expect_no_failure(page, console_errors)
 

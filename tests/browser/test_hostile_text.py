@@ -6,6 +6,7 @@ Wherever it is shown it is shown as it came: no element is made of it, nothing r
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,7 +18,18 @@ from playwright.sync_api import Dialog, Page, Request, expect
 from provision.names import CACHE_PUT, QUEUE, TABLE, log_group, pipe
 from sandbox.state import SandboxState
 from tests.app.wire import dead_letter, publish
-from tests.browser.viewer import badge, cell, enter, expect_no_failure, go_to, look_up, main, open_page, pick
+from tests.browser.viewer import (
+    badge,
+    cell,
+    enter,
+    expect_no_failure,
+    go_to,
+    look_up,
+    main,
+    open_page,
+    pick,
+    select_letter,
+)
 from tests.conftest import AwsClients
 
 ELSEWHERE = "elsewhere.invalid"
@@ -115,20 +127,45 @@ def test_hostile_text_is_text_on_every_page(page: Page, dashboard_url: str, cons
     expect_nothing_planted(page)
 
     go_to(page, "Live topic")
-    expect(cell(page, HOSTILE).first).to_have_count(1)
+    events = page.locator("section.board .events tbody tr")
+    expect(events.filter(has_text=TOWN).first).to_be_visible()
+    expect_nothing_planted(page)
+    events.filter(has_text="not JSON").first.get_by_role("button").click()
+    expect(main(page).get_by_test_id("stCode").filter(has_text=HOSTILE)).to_be_visible()
+    expect_nothing_planted(page)
+    page.goto(f"{page.url.partition('?')[0]}?push=false")
     expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+    expect(cell(page, TOWN).first).to_be_attached()
     expect_nothing_planted(page)
 
     go_to(page, "Pipes")
-    expect(cell(page, TOWN).first).to_have_count(1)
+    expect(main(page).get_by_test_id("stText").filter(has_text=HOSTILE).first).to_be_visible()
     expect_nothing_planted(page)
 
+    go_to(page, "Logs")
+    expect(cell(page, TOWN).first).to_have_count(1)
+    expect_nothing_planted(page)
+    for view in ("Errors", "Raw records"):
+        main(page).get_by_text(view, exact=True).click()
+        expect(page.get_by_text("Select a row to see its execution")).to_be_visible()
+        expect_nothing_planted(page)
+    page.get_by_role("textbox", name="Text").fill("onerror=alert(1)")
+    page.get_by_role("textbox", name="Text").press("Enter")
+    expect(main(page).get_by_text(re.compile("^1 of "))).to_be_visible(timeout=20_000)
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 15, "y": 52})
+    opened = page.get_by_role("dialog")
+    expect(opened.get_by_test_id("stCode").filter(has_text=HOSTILE).first).to_be_visible(timeout=20_000)
+    expect_nothing_planted(page)
+    opened.get_by_role("button", name="Close").click()
+    expect(opened).to_have_count(0)
+
     go_to(page, "Dead letters")
-    grid = page.get_by_test_id("stDataFrame").first
-    for row, element, shown in ((1, "stCode", HOSTILE), (2, "stText", f"Condition: {HOSTILE}")):
-        grid.click(position={"x": 15, "y": 35 * (row + 0.5)})
+    for row, element, shown in ((0, "stCode", HOSTILE), (1, "stText", f"Condition: {HOSTILE}")):
+        select_letter(page, row)
         expect(main(page).get_by_test_id(element).filter(has_text=shown)).to_be_visible()
         expect_nothing_planted(page)
+        select_letter(page, row)
+        expect(main(page).get_by_text("The selected message")).to_have_count(0)
 
     go_to(page, "Sandbox")
     expect_nothing_planted(page)

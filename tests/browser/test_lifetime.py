@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +57,7 @@ def test_a_first_start_shows_its_progress_and_then_the_overview(
         os.kill(starting.pid, signal.SIGCONT)
 
     expect_title(page, "Overview", PATIENCE_S)
-    expect(main(page).get_by_text("All pipes run, nothing failed lately")).to_be_visible(timeout=20_000)
+    expect(main(page).get_by_text("Nothing beside the pipes")).to_be_visible(timeout=20_000)
     expect_no_failure(page, console_errors)
 
 
@@ -65,7 +67,7 @@ def test_a_sandbox_that_was_killed_is_said_to_be_gone_and_the_button_brings_it_b
     dashboard.until_healthy()
     first = dashboard.until_sandbox_ready()
     open_page(page, dashboard.url, "")
-    expect(main(page).get_by_role("img", name="DynamoDB table")).to_be_visible(timeout=20_000)
+    expect(main(page).get_by_role("link", name=re.compile("DynamoDB table"))).to_be_visible(timeout=20_000)
 
     os.kill(first.pid, signal.SIGKILL)
     expect(main(page).get_by_text("The sandbox is not running", exact=True)).to_be_visible(timeout=20_000)
@@ -76,7 +78,7 @@ def test_a_sandbox_that_was_killed_is_said_to_be_gone_and_the_button_brings_it_b
     page.get_by_role("button", name="Start the sandbox").click()
     expect_title(page, "Lookup", PATIENCE_S)
     go_to(page, "Overview")
-    expect(main(page).get_by_text("All pipes run, nothing failed lately")).to_be_visible(timeout=20_000)
+    expect(main(page).get_by_text("Nothing beside the pipes")).to_be_visible(timeout=20_000)
     assert dashboard.until_sandbox_ready().instance != first.instance
     expect_no_failure(page, console_errors)
 
@@ -109,3 +111,18 @@ def test_a_sandbox_ends_with_its_dashboard_however_that_one_ends(dashboard: Dash
     dashboard.process.wait(PATIENCE_S)
 
     until_ended(dashboard.folder)
+
+
+@pytest.mark.parametrize("last", [signal.SIGINT, signal.SIGTERM])
+def test_open_streams_do_not_keep_a_dashboard_from_ending(dashboard: Dashboard, last: signal.Signals) -> None:
+    dashboard.until_healthy()
+    dashboard.until_sandbox_ready()
+    with urllib.request.urlopen(f"{dashboard.url}/live/updates", timeout=PATIENCE_S) as stream:
+        while not stream.readline().startswith(b"event: "):
+            pass
+
+        dashboard.process.send_signal(last)
+        dashboard.process.wait(PATIENCE_S)
+
+        # To its end, which is one: a stream that was cut off raises IncompleteRead.
+        stream.read()

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from provision.names import TABLE
 from tests.app.wire import item
-from tests.browser.viewer import badge, cell, enter, expect_no_failure, go_to, look_up, main, open_page, pick
+from tests.browser.viewer import badge, enter, expect_no_failure, go_to, look_up, main, open_page, pick
 from tests.conftest import AwsClients
 
 
@@ -30,8 +30,9 @@ def test_a_record_is_entered_seen_as_event_hit_deleted_and_missed(
         expect(way).to_contain_text(step)
 
     go_to(page, "Live topic")
-    expect(cell(page, town)).to_have_count(1, timeout=20_000)
-    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+    board = page.locator("section.board[data-state=live]")
+    expect(board.locator(".events tbody tr").filter(has_text=town)).to_have_count(1, timeout=20_000)
+    expect(board.get_by_role("img").first).to_be_visible()
 
     go_to(page, "Lookup")
     look_up(page, town)

@@ -13,7 +13,10 @@ PAGES = {
     "lookup": "Lookup",
     "live-topic": "Live topic",
     "pipes": "Pipes",
+    "logs": "Logs",
     "dead-letters": "Dead letters",
+    "checks": "Checks",
+    "audit": "Audit",
     "sandbox": "Sandbox",
 }
 
@@ -45,6 +48,13 @@ def cell(page: Page, text: str) -> Locator:
     return page.locator("[role=gridcell]").filter(has_text=re.compile(f"^{re.escape(text)}$"))
 
 
+def select_letter(page: Page, row: int) -> None:
+    """Selects a message on the page Dead letters, counted from 0, or takes its selection back."""
+    table = page.locator("[class*=st-key-letters_table_]")
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 15, "y": 35 * (row + 1.5)})
+
+
 def badge(page: Page, word: str) -> Locator:
     """The badge with this word, which its icon stands before."""
     return main(page).get_by_text(re.compile(f"(^| ){word}$"))
@@ -60,7 +70,7 @@ def pick(page: Page, label: str, text: str) -> None:
 def look_up(page: Page, location: str) -> None:
     """Names a location on the page Lookup and asks for it."""
     pick(page, "Location", location)
-    page.get_by_role("button", name="Look up").click()
+    page.get_by_role("button", name="Look at both sides").click()
 
 
 def enter(page: Page, location: str, high: str, low: str, chance: str, ttl: str) -> None:

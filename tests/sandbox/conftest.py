@@ -9,7 +9,9 @@ import pytest
 from bench.wire import Cache, Subscriber, momento
 from provision.names import TABLE, TABLE_KEY
 from sandbox.state import SandboxState
+from services.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients
+from tests.sandbox.running_pipeline import drain_queue, quiet
 
 
 @pytest.fixture
@@ -20,6 +22,20 @@ def clean_table(aws: AwsClients) -> None:
         TableName=TABLE, ProjectionExpression="#key", ExpressionAttributeNames={"#key": TABLE_KEY}
     )["Items"]:
         dynamodb.delete_item(TableName=TABLE, Key=record)
+
+
+@pytest.fixture
+def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
+    """The admin port of the run's sandbox at rest: its queue is empty, and all faults are taken back afterwards."""
+    admin = SandboxAdmin(sandbox_stack.admin_url)
+    quiet(admin, {})
+    drain_queue(aws)
+    yield admin
+    admin.clear_faults()
+    admin.use_right_key()
+    admin.start_momento()
+    quiet(admin, {})
+    drain_queue(aws)
 
 
 @pytest.fixture

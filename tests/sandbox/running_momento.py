@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -44,6 +45,19 @@ class RunningMomento:
 
     def start_listening(self) -> None:
         self.run(self.service.start_listening())
+
+    def die_and_start_anew(self) -> None:
+        """As after a kill: the same ports and keys, and nothing of what was in its memory.
+
+        A new process would come up in another second, which the pages of its topics are named after.
+        """
+        dead = self.service
+        self.run(dead.close())
+        died = int(time.time())
+        while int(time.time()) == died:
+            time.sleep(0.01)
+        self.service = MomentoService(self.keys, grpc_port=dead.grpc_port, http_port=dead.http_port)
+        self.run(self.service.start())
 
     def end(self) -> None:
         self.run(self.service.close())

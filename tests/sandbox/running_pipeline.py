@@ -14,10 +14,15 @@ from services import momento_keys, pipe_logs
 from services.attention import Notice, Readings, notices
 from services.config import AwsAccess
 from services.errors import DashboardError
+from services.journeys import Journey
+from services.pipe_logs import PipeTally
 from services.pipeline import Pipeline
+from services.propagation import Propagation
 from services.sandbox_admin import SandboxAdmin
 from services.topic_status import FeedState
+from services.verdicts import Verdict
 from services.weather import WeatherRecord, check
+from services.weather_changes import Change
 from tests.conftest import AwsClients, wait_until
 
 
@@ -49,6 +54,24 @@ def running_pipeline(state: SandboxState) -> Iterator[Pipeline]:
         pipeline.close()
 
 
+def put_and_follow(pipeline: Pipeline, record: WeatherRecord) -> Propagation:
+    """Writes a record over whatever is there, and what is known when it has arrived, or 5 s after it was sent."""
+    there = next(iter(pipeline.record_pages.exact(record.location).items), None)
+    done = pipeline.change(Change(record.location, there, record))
+    assert isinstance(done, Journey)
+    return _followed(done)
+
+
+def delete_and_follow(pipeline: Pipeline, location: str) -> Propagation:
+    """Deletes a record, and what is known when it is gone everywhere, or 5 s after the delete was sent."""
+    return _followed(pipeline.delete(location))
+
+
+def _followed(journey: Journey) -> Propagation:
+    wait_until(lambda: journey.way.complete or journey.way.waited_s > 5, what="the write to arrive")
+    return journey.way
+
+
 def a_location(word: str = "Town") -> str:
     """A location that no other test uses."""
     return f"{word} {uuid.uuid4().hex[:8]}"
@@ -62,32 +85,29 @@ def a_record(location: str, **changes: Any) -> WeatherRecord:
     return record
 
 
-def readings(pipeline: Pipeline, since_ms: int) -> Readings:
-    """What the pages read for their notices, read anew, with executions since a moment only."""
-    for shared in (
-        pipeline.pipes,
-        pipeline.depth,
-        pipeline.log,
-        pipeline.cache_latency_ms,
-    ):
+def verdicts(pipeline: Pipeline) -> dict[str, Verdict]:
+    """The verdict on each pipe by flow, by what is read now."""
+    for shared in (pipeline.pipes, pipeline.log, pipeline.health):
         shared.forget()
+    return {pipe.flow: pipe.finding.verdict for pipe in pipeline.health.get().value.pipes}
+
+
+def tallies(pipeline: Pipeline, since_ms: int) -> dict[str, PipeTally]:
+    """Per pipe, what its log tells of executions since a moment, read anew."""
+    pipeline.log.forget()
+    return pipe_logs.tally(pipeline.log.get().value.executions, since_ms)
+
+
+def noticed(pipeline: Pipeline) -> list[Notice]:
+    """What needs attention now beside the pipes, read anew."""
+    pipeline.depth.forget()
+    pipeline.cache_latency_ms.forget()
     errors: list[DashboardError] = []
     try:
         pipeline.cache_latency_ms.get()
     except DashboardError as error:
         errors.append(error)
-    return Readings(
-        pipeline.pipes.get().value,
-        pipe_logs.tally(pipeline.log.get().value.executions, since_ms),
-        pipeline.depth.get().value,
-        pipeline.feed.status(),
-        tuple(errors),
-    )
-
-
-def noticed(pipeline: Pipeline, since_ms: int) -> list[Notice]:
-    """What needs attention now, by what happened since a moment."""
-    return notices(readings(pipeline, since_ms))
+    return notices(Readings(pipeline.depth.get().value, pipeline.feed.status(), tuple(errors)))
 
 
 def now_ms() -> int:

@@ -79,6 +79,10 @@ class Endpoint:
     async def down(self) -> None:
         """Refuse connections."""
         if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            # A connection that was accepted just now is known one turn later, and only then closed with the others.
+            await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None
 
@@ -130,12 +134,13 @@ class Stage:
         self.destination_arn = await self.destination("main", "PUT", "/cache/*")
         await self.role("pipe")
 
-    async def role(self, name: str, *actions: str) -> str:
+    async def role(self, name: str, *actions: str, path: str = "/") -> str:
         """Make a role that may do these actions, or anything when none is named, to everything; its ARN."""
         role = f"{name}-{self.id}"
         statement = {"Effect": "Allow", "Action": list(actions) or "*", "Resource": "*"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        made = await self.call("iam.CreateRole", RoleName=role, AssumeRolePolicyDocument='{"Version":"2012-10-17"}')
+        trust = '{"Version":"2012-10-17"}'
+        made = await self.call("iam.CreateRole", RoleName=role, Path=path, AssumeRolePolicyDocument=trust)
         await self.call("iam.PutRolePolicy", RoleName=role, PolicyName="p", PolicyDocument=policy)
         return str(made["Role"]["Arn"])
 
@@ -296,9 +301,10 @@ class Stage:
 async def stage(
     wrap: Callable[[AwsCaller], AwsCaller] = lambda aws: aws,
     connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL,
+    endpoint: Endpoint | None = None,
 ) -> AsyncIterator[Stage]:
     """A stage on this loop, up for the time of the block. `wrap` may change what the service sees of AWS."""
-    endpoint = Endpoint()
+    endpoint = endpoint or Endpoint()
     await endpoint.up()
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))

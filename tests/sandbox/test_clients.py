@@ -28,7 +28,7 @@ from provision import names
 from sandbox import lock, state
 from sandbox.state import SandboxState
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import a_location, a_record, drain_queue, running_pipeline
+from tests.sandbox.running_pipeline import a_location, a_record, drain_queue, put_and_follow, running_pipeline
 
 AWS_CLI = shutil.which("aws")
 SECRETS = ("aws_secret_access_key", "momento_api_key", "momento_v1_api_key")
@@ -80,7 +80,7 @@ def test_values_of_any_characters_survive_the_shell() -> None:
 def test_the_aws_cli_reads_the_whole_stack(sandbox_stack: SandboxState, sandbox_dir: Path, aws: AwsClients) -> None:
     location = a_location("Zürich")
     with running_pipeline(sandbox_stack) as pipeline:
-        assert pipeline.put(a_record(location)).complete
+        assert put_and_follow(pipeline, a_record(location)).complete
     sqs = aws.client("sqs")
     url = sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
     drain_queue(aws)
@@ -266,6 +266,7 @@ def test_a_folder_has_one_sandbox_which_ends_cleanly_and_prints_no_key(tmp_path:
     down = read_state(tmp_path)
     assert down is not None
     assert (down.instance, down.ready) == (up.instance, False)
+    assert not any(secret in (tmp_path / "state.json").read_text() for secret in _secrets(up)), "they died with it"
     assert not lock.is_held(tmp_path)
     output = (tmp_path / LOG_FILE).read_text(encoding="utf-8")
     assert up.aws_endpoint in output
@@ -282,7 +283,7 @@ def test_a_sandbox_in_another_region_works_and_ends_with_its_standard_input(tmp_
         up = ready(tmp_path, process)
         assert up.region == "eu-west-1"
         with running_pipeline(up) as pipeline:
-            assert pipeline.put(a_record("Oslo")).complete
+            assert put_and_follow(pipeline, a_record("Oslo")).complete
             assert all(":eu-west-1:" in pipe.source for pipe in pipeline.pipes.get().value)
         assert process.stdin is not None
         process.stdin.close()

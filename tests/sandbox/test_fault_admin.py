@@ -42,17 +42,6 @@ def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
-    admin = SandboxAdmin(sandbox_stack.admin_url)
-    quiet(admin, {})
-    yield admin
-    admin.clear_faults()
-    admin.start_momento()
-    quiet(admin, {})
-    drain_queue(aws)
-
-
-@pytest.fixture
 def port(sandbox_stack: SandboxState, admin: SandboxAdmin) -> Port:
     return Port(sandbox_stack.admin_url)
 
@@ -124,7 +113,7 @@ def test_a_dead_letter_queue_that_refuses_holds_the_pipe_until_it_accepts(
     assert pipeline.queue.depth().total == 0
     port.ask("DELETE", f"/faults/{refusing}")
     quiet(admin, reads)
-    assert [names.FLOW_OF[letter.pipe] for letter in pipeline.queue.peek()] == [names.TOPIC_PUBLISH]
+    assert [names.FLOW_OF[letter.pipe] for letter in pipeline.queue.look().letters] == [names.TOPIC_PUBLISH]
     fired = [fired["what"] for fired in port.ask("GET", "/faults/fired")[1]["fired"] if fired["id"] == refusing]
     assert fired
     assert set(fired) == {"answered 403 AccessDenied"}
@@ -153,5 +142,5 @@ def test_a_queue_that_never_answers_delays_the_letter_and_loses_nothing(
     pipeline.table.put(a_record(a_location()))
 
     quiet(admin, reads)
-    assert len(pipeline.queue.peek()) == 1
+    assert len(pipeline.queue.look().letters) == 1
     assert port.ask("GET", "/faults")[1]["on"] == []

@@ -22,18 +22,20 @@ from services.pipe_logs import Outcome
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.topic_status import FeedState
+from services.verdicts import Verdict
 from services.weather import Write
 from tests.conftest import AwsClients, wait_until
 from tests.sandbox.running_pipeline import (
     a_location,
     a_record,
     counts,
-    drain_queue,
     noticed,
     now_ms,
+    put_and_follow,
     quiet,
-    readings,
     running_pipeline,
+    tallies,
+    verdicts,
 )
 
 
@@ -43,20 +45,6 @@ def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
         yield pipeline
 
 
-@pytest.fixture
-def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
-    """The admin port of a sandbox at rest: its queue is empty, and all is put right afterwards."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
-    quiet(admin, {})
-    drain_queue(aws)
-    yield admin
-    admin.clear_faults()
-    admin.use_right_key()
-    admin.start_momento()
-    quiet(admin, {})
-    drain_queue(aws)
-
-
 def reads_after(admin: SandboxAdmin, records: int) -> dict[str, int]:
     """How many records each pipe will have read after so many more."""
     return {flow: pipe["read"] + records for flow, pipe in counts(admin).items()}
@@ -64,7 +52,7 @@ def reads_after(admin: SandboxAdmin, records: int) -> dict[str, int]:
 
 def letters(pipeline: Pipeline) -> list[str]:
     """The pipes of the messages in the dead-letter queue, by flow."""
-    return [names.FLOW_OF[letter.pipe] for letter in pipeline.queue.peek()]
+    return [names.FLOW_OF[letter.pipe] for letter in pipeline.queue.look().letters]
 
 
 def test_a_look_at_the_queue_sees_all_and_changes_only_the_receive_counts(
@@ -74,8 +62,8 @@ def test_a_look_at_the_queue_sees_all_and_changes_only_the_receive_counts(
     url = sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
     sent = {sqs.send_message(QueueUrl=url, MessageBody=f"message {number}")["MessageId"] for number in range(25)}
 
-    first = pipeline.queue.peek()
-    second = pipeline.queue.peek()
+    first = pipeline.queue.look().letters
+    second = pipeline.queue.look().letters
 
     assert {letter.message_id for letter in first} == sent
     assert {letter.message_id for letter in second} == sent
@@ -94,7 +82,7 @@ def test_looks_at_the_same_time_each_see_all(pipeline: Pipeline, admin: SandboxA
         sqs.send_message(QueueUrl=url, MessageBody=f"message {number}")
 
     with ThreadPoolExecutor(4) as viewers:
-        seen = list(viewers.map(lambda _: {letter.body for letter in pipeline.queue.peek()}, range(4)))
+        seen = list(viewers.map(lambda _: {letter.body for letter in pipeline.queue.look().letters}, range(4)))
 
     assert seen == [{f"message {number}" for number in range(15)}] * 4
     assert pipeline.queue.depth().visible == 15
@@ -106,7 +94,7 @@ def test_a_look_gives_no_more_than_it_was_asked_for(pipeline: Pipeline, admin: S
     for number in range(7):
         sqs.send_message(QueueUrl=url, MessageBody=f"message {number}")
 
-    assert len(pipeline.queue.peek(limit=3)) == 3
+    assert len(pipeline.queue.look(limit=3).letters) == 3
     assert pipeline.queue.depth().visible == 7
 
 
@@ -124,19 +112,18 @@ def test_a_fault_for_the_next_six_requests_makes_exactly_six_dead_letters(
     found = Counter(letters(pipeline))
     assert found.total() == 6
     assert set(found) == {names.CACHE_PUT, names.TOPIC_PUBLISH}
-    assert {letter.condition for letter in pipeline.queue.peek()} == {"RetryAttemptsExhausted"}
+    assert {letter.condition for letter in pipeline.queue.look().letters} == {"RetryAttemptsExhausted"}
     assert admin.status()["faults"] == []
     # The last writes got through, so both sides agree again.
     assert pipeline.lookups.look_up(location).agreement is Agreement.EQUAL
 
     def told() -> bool:
-        tallies = readings(pipeline, since).tallies or {}
-        failed = {names.FLOW_OF[pipe]: tally.failed for pipe, tally in tallies.items() if tally.failed}
+        failed = {names.FLOW_OF[pipe]: tally.failed for pipe, tally in tallies(pipeline, since).items() if tally.failed}
         return failed == dict(found)
 
     wait_until(told, what="six failed executions")
-    headlines = [notice.headline for notice in noticed(pipeline, since)]
-    assert any(headline.startswith("cache-put failed") for headline in headlines)
+    headlines = [notice.headline for notice in noticed(pipeline)]
+    assert verdicts(pipeline)[names.CACHE_PUT] is Verdict.FAILING
     assert "6 messages wait in the dead-letter queue" in headlines
 
 
@@ -147,7 +134,7 @@ def test_a_dead_letter_points_at_its_record_in_the_stream(pipeline: Pipeline, ad
     pipeline.table.put(a_record(location))
     quiet(admin, reads)
 
-    (letter,) = pipeline.queue.peek()
+    (letter,) = pipeline.queue.look().letters
 
     streams = pipeline._aws.streams
     iterator = streams.get_shard_iterator(
@@ -175,46 +162,49 @@ def test_a_wrong_key_fills_the_queue_and_the_notices_and_the_right_one_ends_it(
     assert pipeline.lookups.look_up(location).agreement is Agreement.MISS
 
     def told() -> bool:
-        tallies = readings(pipeline, since).tallies or {}
-        return all(tallies[names.pipe(flow)].failed == 1 for flow in (names.CACHE_PUT, names.TOPIC_PUBLISH))
+        failed = {pipe: tally.failed for pipe, tally in tallies(pipeline, since).items()}
+        return failed == {names.pipe(flow): 1 for flow in (names.CACHE_PUT, names.TOPIC_PUBLISH)}
 
-    wait_until(lambda: len(readings(pipeline, since).tallies or {}) == 2 and told(), what="two failed executions")
-    failures = [notice for notice in noticed(pipeline, since) if "failed once" in notice.headline]
-    assert {notice.severity for notice in failures} == {Severity.PROBLEM}
-    assert all("401" in notice.detail for notice in failures)
+    wait_until(told, what="two failed executions")
+    found = {pipe.flow: pipe.finding for pipe in pipeline.doctor.examine().pipes}
+    for flow in (names.CACHE_PUT, names.TOPIC_PUBLISH):
+        assert found[flow].verdict is Verdict.FAILING
+        assert "401" in found[flow].detail
     errors = [record for record in pipeline.log.get().value.records if record.status == 401]
     assert errors
     assert all(record.level == "ERROR" for record in errors)
 
     admin.use_right_key()
-    assert pipeline.put(a_record(location, MaxTemp=99)).complete
-    wait_until(lambda: all(notice.severity is Severity.WARNING for notice in noticed(pipeline, since)))
+    assert put_and_follow(pipeline, a_record(location, MaxTemp=99)).complete
+    for flow in (names.CACHE_PUT, names.TOPIC_PUBLISH):
+        wait_until(lambda flow=flow: verdicts(pipeline)[flow] is Verdict.OK, 30, f"{flow} to be well")
+    assert all(notice.severity is Severity.WARNING for notice in noticed(pipeline))
 
 
 def test_a_stopped_momento_holds_the_pipes_and_nothing_is_lost(pipeline: Pipeline, admin: SandboxAdmin) -> None:
     towns, known = [a_location() for _ in range(4)], a_location("Known")
-    assert pipeline.put(a_record(known)).complete
+    assert put_and_follow(pipeline, a_record(known)).complete
     quiet(admin, {})
     since, version, reads = now_ms(), pipeline.feed.version, reads_after(admin, 5)
     admin.stop_momento()
 
-    first = pipeline.put(a_record(towns[0]))
+    first = put_and_follow(pipeline, a_record(towns[0]))
     for town in towns[1:]:
         pipeline.table.put(a_record(town))
     pipeline.table.delete(known)
 
     # The write is done and says that its arrival cannot be watched.
     assert (first.write.kind, first.complete) == ("INSERT", False)
-    assert "nothing answers" in first.problem
+    assert "nothing answers" in " ".join(first.problems)
 
     def holding() -> bool:
-        tallies = readings(pipeline, since).tallies or {}
-        return all(tallies[pipe].holding == 1 for pipe in names.PIPES[:2] if pipe in tallies) and len(tallies) >= 2
+        found = tallies(pipeline, since)
+        return all(found[pipe].holding == 1 for pipe in names.PIPES[:2] if pipe in found) and len(found) >= 2
 
     wait_until(holding, what="executions that hold")
     wait_until(lambda: pipeline.feed.status().state is FeedState.RECONNECTING, what="the feed to notice")
-    found = noticed(pipeline, since)
-    assert any("hold records back" in notice.headline for notice in found)
+    found = noticed(pipeline)
+    assert verdicts(pipeline)[names.CACHE_PUT] is Verdict.STALLED
     assert any("subscription is reconnecting" in notice.headline for notice in found)
     assert any("cannot be read" in notice.headline for notice in found)
     held = [execution for execution in pipeline.log.get().value.executions if execution.outcome is Outcome.HOLDING]
@@ -241,7 +231,8 @@ def test_a_stopped_momento_holds_the_pipes_and_nothing_is_lost(pipeline: Pipelin
     for town in towns:
         assert pipeline.lookups.look_up(town).agreement is Agreement.EQUAL
     assert pipeline.lookups.look_up(known).agreement is Agreement.NEITHER
-    wait_until(lambda: noticed(pipeline, since) == [], what="no notice any more")
+    wait_until(lambda: noticed(pipeline) == [], what="no notice any more")
+    wait_until(lambda: set(verdicts(pipeline).values()) == {Verdict.OK}, 30, "the pipes to be well")
 
 
 def test_a_delete_overtakes_a_put_that_is_slow_and_the_lookup_shows_the_orphan(

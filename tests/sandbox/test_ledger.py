@@ -13,7 +13,7 @@ from sandbox.state import SandboxState
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import a_location, a_record, drain_queue, quiet, running_pipeline
+from tests.sandbox.running_pipeline import a_location, a_record, running_pipeline
 
 SETTLED = ("written", "delivered", "dead_lettered", "filtered", "dropped")
 
@@ -22,17 +22,6 @@ SETTLED = ("written", "delivered", "dead_lettered", "filtered", "dropped")
 def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
     with running_pipeline(sandbox_stack) as pipeline:
         yield pipeline
-
-
-@pytest.fixture
-def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
-    admin = SandboxAdmin(sandbox_stack.admin_url)
-    quiet(admin, {})
-    yield admin
-    admin.clear_faults()
-    admin.start_momento()
-    quiet(admin, {})
-    drain_queue(aws)
 
 
 def balanced(admin: SandboxAdmin) -> dict[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ would be seen to do. Everything between them and the balance is the real thing.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +19,11 @@ from sandbox.aws.calls import AwsCallFailed
 from sandbox.ledger import ledger as ledger_module
 from sandbox.ledger.ledger import Ledger
 from sandbox.ledger.letters import LetterLog
-from sandbox.momento.deliveries import Deliveries, fingerprint
+from sandbox.momento.deliveries import USER_AGENT, Deliveries, DeliveryLog, Seen, fingerprint
+from sandbox.momento.http_request import Request
+from sandbox.pipes.batches import Batch
+from sandbox.pipes.dead_letters import message_body
+from sandbox.pipes.lanes import lane_of_key
 
 ENDPOINT = "http://127.0.0.1:1"
 REGION = "us-west-2"
@@ -35,14 +40,18 @@ class World:
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
-        self.arrived: list[int] = []
+        self.arrived: list[Seen] = []
         self.missed = 0
         self.state: dict[str, Any] = {"state": "RUNNING", "in_flight": 0, "holding_since": None}
         self.dead_letter_queue = True
-        self.batch_size = 1
+        self.method = "DELETE"
+        self.source: dict[str, Any] = {}
+        self.target: dict[str, Any] = {"InputTemplate": "{}"}
+        self.connection_adds: dict[str, Any] = {}
         self.stream_is_there = True
         self.pipe_is_there = True
-        self.ledger = Ledger(self, self, self, LetterLog(self))
+        self.letters = LetterLog(self)
+        self.ledger = Ledger(self, self, self, self.letters)
 
     def write(self, *keys: str) -> None:
         for key in keys:
@@ -59,6 +68,16 @@ class World:
             query = f"key={quote(key, safe='')}"
             self.arrived.append(fingerprint("DELETE", f"/cache/{names.CACHE}".encode(), query.encode(), b"{}"))
 
+    async def dead_letter(self, first: int, last: int, *, size: int, operation: str = "sqs.SendMessage") -> None:
+        records = tuple(self.records[number - 1] for number in (first, last))
+        body = json.loads(message_body(PIPE, STREAM, Batch("s", "s#0", records), "RetryAttemptsExhausted", 1.0))
+        body["DDBStreamBatchInfo"]["batchSize"] = size
+        text = json.dumps(body)
+        await self.letters.call(operation, {"MessageBody": text, "Message": text}, region=REGION)
+
+    async def receive(self) -> dict[str, Any]:
+        raise AssertionError("the body was read already")
+
     async def call(self, operation: str, payload: dict[str, Any], *, region: str) -> dict[str, Any]:
         if operation == "dynamodbstreams.DescribeStream":
             if not self.stream_is_there:
@@ -73,7 +92,11 @@ class World:
         if operation == "events.DescribeApiDestination":
             endpoint = f"{ENDPOINT}/cache/*"
             arn = f"arn:aws:events:{REGION}:123456789012:connection/c/1"
-            return {"ConnectionArn": arn, "HttpMethod": "DELETE", "InvocationEndpoint": endpoint}
+            return {"ConnectionArn": arn, "HttpMethod": self.method, "InvocationEndpoint": endpoint}
+        if operation == "events.DescribeConnection":
+            added = {"InvocationHttpParameters": self.connection_adds}
+            key = {"ApiKeyAuthParameters": {"ApiKeyName": "Authorization", "ApiKeyValue": "k"}}
+            return {"AuthorizationType": "API_KEY", "AuthParameters": {**key, **added}}
         return {}
 
     def descriptions(self) -> list[dict[str, Any]]:
@@ -84,11 +107,11 @@ class World:
         }
         pipe = resolved(stack.pipe(DELETE, ORIGINAL), outputs)
         source = pipe["SourceParameters"]["DynamoDBStreamParameters"]
-        source |= {"StartingPosition": "TRIM_HORIZON", "BatchSize": self.batch_size}
+        source |= {"StartingPosition": "TRIM_HORIZON", **self.source}
         if not self.dead_letter_queue:
             del source["DeadLetterConfig"]
         del pipe["LogConfiguration"]
-        pipe["TargetParameters"]["InputTemplate"] = "{}"
+        pipe["TargetParameters"] |= self.target
         return [{**pipe, "Arn": PIPE, "Name": "p", "CreationTime": 1.0}] if self.pipe_is_there else []
 
     def status(self) -> list[dict[str, Any]]:
@@ -181,15 +204,101 @@ async def test_a_pipe_without_a_dead_letter_queue_drops_what_it_did_not_deliver(
     assert (balance["balanced"], row["dropped"], row["difference"]) == (True, 1, 0)
 
 
-async def test_a_pipe_that_sends_batches_is_said_to_be_out_of_sight(world: World) -> None:
-    world.batch_size = 10
+async def test_batches_whose_requests_differ_by_record_are_not_observed_and_stay_so(world: World) -> None:
+    world.source = {"BatchSize": 10}
     world.write("Oslo")
     world.arrive("Oslo")
 
     balance, row = await world.look()
 
     assert (balance["balanced"], row["balanced"], balance["unexplained"]) == (True, None, 0)
-    assert "BatchSize" in row["not_observed"]
+    assert "first record" in row["not_observed"]
+    assert {row[name] for name in ("written", "delivered", "in_flight", "difference")} == {None}
+    # What it delivered meanwhile is missing from its account, so it is not taken up again.
+    world.source = {"BatchSize": 1}
+    assert (await world.look())[1]["balanced"] is None
+
+
+#: A pipe whose requests are the same for all records but for their bodies, which hold the key.
+BATCHED = {
+    "HttpParameters": {"PathParameterValues": ["my cache"], "QueryStringParameters": {"key": "all"}},
+    "InputTemplate": '{"city": <$.dynamodb.Keys.Location.S>}',
+}
+
+
+def arrive_as_batch(world: World, *keys: str) -> None:
+    body = "[" + ",".join(f'{{"city": "{key}"}}' for key in keys) + "]"
+    headers = {b"user-agent": USER_AGENT}
+    scope = {"method": "DELETE", "raw_path": b"/cache/my%20cache", "query_string": b"key=all"}
+    log = DeliveryLog()
+    log.note(Request("DELETE /cache", (), {}, headers, body.encode(), scope, world.receive))
+    world.arrived += log.take().fingerprints
+
+
+async def test_records_of_a_batch_are_told_apart_by_their_bodies(world: World) -> None:
+    world.source, world.target = {"BatchSize": 3}, BATCHED
+    world.write("Oslo", "Rome", "Oslo", "Lima", "Ulm")
+    arrive_as_batch(world, "Oslo", "Rome", "Oslo")
+    arrive_as_batch(world, "Oslo", "Rome", "Oslo")
+    arrive_as_batch(world, "Ulm")
+
+    await world.look()
+    balance, row = await world.look()
+
+    assert (row["written"], row["delivered"], row["duplicates"], row["difference"]) == (5, 4, 3, 1)
+    assert [entry["key"] for entry in row["unaccounted"]] == ['{"Location":{"S":"Lima"}}']
+    assert (balance["balanced"], balance["unexplained"]) == (False, 0)
+
+
+async def test_an_element_of_no_record_is_unexplained(world: World) -> None:
+    world.source, world.target = {"BatchSize": 3}, BATCHED
+    world.write("Oslo")
+    arrive_as_batch(world, "Oslo", "Nowhere")
+
+    balance, row = await world.look()
+
+    assert (balance["balanced"], balance["unexplained"], row["delivered"]) == (False, 1, 1)
+
+
+async def test_a_dead_letter_of_a_batch_stands_for_the_records_of_its_lane(world: World) -> None:
+    world.source, world.target = {"BatchSize": 3, "ParallelizationFactor": 2}, BATCHED
+    lanes: dict[int, list[str]] = {0: [], 1: []}
+    for city in ("Oslo", "Rome", "Lima", "Ulm", "Bern", "Kyiv"):
+        lanes[lane_of_key(f'{{"Location":{{"S":"{city}"}}}}', 2)].append(city)
+    mine, others = sorted(lanes.values(), key=len, reverse=True)
+    assert others, "both lanes have cities"
+    world.write(mine[0], others[0], mine[1])
+
+    await world.dead_letter(1, 3, size=2)
+
+    row = (await world.look())[1]
+    assert (row["dead_lettered"], row["in_flight"], row["duplicates"]) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("operation", ["sqs.SendMessage", "sns.Publish"])
+async def test_dead_letters_are_seen_on_their_way_to_queue_and_topic(world: World, operation: str) -> None:
+    world.write("Oslo")
+
+    await world.dead_letter(1, 1, size=1, operation=operation)
+
+    balance, row = await world.look()
+    assert (balance["balanced"], row["dead_lettered"], row["in_flight"]) == (True, 1, 0)
+
+
+async def test_what_the_connection_adds_is_expected_in_each_request(world: World) -> None:
+    world.connection_adds = {
+        "QueryStringParameters": [{"Key": "from", "Value": "the pipe"}],
+        "BodyParameters": [{"Key": "source", "Value": "demo", "IsValueSecret": True}],
+        "HeaderParameters": [{"Key": "X-Team", "Value": "weather"}],
+    }
+    world.write("Oslo")
+    query = b"key=Oslo&from=the%20pipe"
+    body = b'{"source":"demo"}'
+    world.arrived.append(fingerprint("DELETE", f"/cache/{names.CACHE}".encode(), query, body))
+
+    balance, row = await world.look()
+
+    assert (balance["balanced"], row["delivered"], balance["unexplained"]) == (True, 1, 0)
 
 
 async def test_what_arrived_is_kept_until_the_stream_can_be_read_again(world: World) -> None:

@@ -30,6 +30,7 @@ class Measured:
     sum: float
     minimum: float
     maximum: float
+    region: str = REGION
 
 
 def publisher(built: Stage, *measured: Measured) -> MetricsPublisher:

@@ -15,7 +15,7 @@ from sandbox.state import SandboxState
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from tests.conftest import wait_until
-from tests.sandbox.running_pipeline import a_location, a_record, counts, quiet, running_pipeline
+from tests.sandbox.running_pipeline import a_location, a_record, counts, put_and_follow, quiet, running_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_momento_that_is_stopped_and_started_at_once_ends_as_the_last_order_says
     admin.start_momento()
     assert admin.status()["momento"]["listening"] is True
     wait_until(lambda: pipeline.lookups.look_up("Oslo").cache_error is None, what="Momento")
-    assert pipeline.put(a_record(a_location())).complete
+    assert put_and_follow(pipeline, a_record(a_location())).complete
 
 
 @pytest.mark.parametrize(

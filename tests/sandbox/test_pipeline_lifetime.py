@@ -22,16 +22,16 @@ from services.runtime import Runtime
 from services.sandbox_admin import SandboxAdmin
 from services.topic_status import FeedState
 from tests.conftest import wait_until
-from tests.sandbox.running_pipeline import a_record
+from tests.sandbox.running_pipeline import a_record, delete_and_follow, put_and_follow
 
 
 def everything_that_is_asked(pipeline: Pipeline, admin: SandboxAdmin) -> dict[str, Callable[[], object]]:
     return {
-        "put": lambda: pipeline.put(a_record("Oslo")),
-        "delete": lambda: pipeline.delete("Oslo"),
+        "put": lambda: put_and_follow(pipeline, a_record("Oslo")),
+        "delete": lambda: delete_and_follow(pipeline, "Oslo"),
         "records": pipeline.table.page,
         "depth": pipeline.queue.depth,
-        "dead letters": pipeline.queue.peek,
+        "dead letters": pipeline.queue.look,
         "pipes": pipeline.pipes.get,
         "log": pipeline.log.get,
         "cache": lambda: pipeline.cache.get(names.CACHE, "Oslo"),
@@ -81,7 +81,7 @@ def test_a_sandbox_that_is_killed_is_told_as_unreachable_everywhere_and_can_be_s
         runtime.start()
         pipeline, admin = runtime.pipeline(), runtime.admin()
         assert runtime.pipeline() is pipeline
-        assert pipeline.put(a_record("Oslo")).complete
+        assert put_and_follow(pipeline, a_record("Oslo")).complete
         kill(running)
 
         assert_all_is_unreachable(pipeline, admin, running.state.momento_api_key)
@@ -97,7 +97,7 @@ def test_a_sandbox_that_is_killed_is_told_as_unreachable_everywhere_and_can_be_s
     assert anew is not pipeline
     assert anew.table.get("Oslo").item is None, "its contents went with the old one"
     wait_until(lambda: anew.feed.status().state is FeedState.LIVE, what="the new subscription")
-    assert anew.put(a_record("Oslo")).complete
+    assert put_and_follow(anew, a_record("Oslo")).complete
 
     runtime.close()
     with pytest.raises(SandboxNotRunning):

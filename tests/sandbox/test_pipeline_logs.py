@@ -6,19 +6,28 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from provision import names
 from sandbox.state import SandboxState
-from services import log_tail
+from services import log_store, log_tail
 from services.aws import Aws
-from services.errors import NotFound
+from services.errors import NotFound, Throttled
 from services.log_tail import LogTail
 from services.pipe_logs import Execution, Outcome
 from services.pipeline import Pipeline
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import a_location, a_record, aws_access, running_pipeline
+from tests.sandbox.running_pipeline import (
+    a_location,
+    a_record,
+    aws_access,
+    delete_and_follow,
+    put_and_follow,
+    running_pipeline,
+)
 
 Put = Callable[..., None]
 
@@ -45,8 +54,8 @@ def executions_of(pipeline: Pipeline, location: str, number: int) -> list[Execut
 def test_each_pipe_tells_of_its_execution_with_location_and_event(pipeline: Pipeline) -> None:
     location = a_location("Zürich")
 
-    pipeline.put(a_record(location))
-    pipeline.delete(location)
+    put_and_follow(pipeline, a_record(location))
+    delete_and_follow(pipeline, location)
 
     found = executions_of(pipeline, location, 4)
     assert {(execution.pipe, execution.event_name) for execution in found} == {
@@ -74,7 +83,9 @@ def own_group(
         lines = [{"timestamp": at_ms, "message": message} for at_ms, message in events]
         logs.put_log_events(logGroupName=group, logStreamName="stream", logEvents=lines)
 
-    yield LogTail(clients), put
+    tail = LogTail(clients)
+    yield tail, put
+    tail.close()
     clients.close()
     logs.delete_log_group(logGroupName=group)
 
@@ -95,8 +106,9 @@ def test_a_group_larger_than_a_page_is_read_whole(own_group: tuple[LogTail, Put]
     for first in range(0, 30, 5):
         put(*written[first : first + 5])
 
-    assert lines(tail) == [line for _, line in written]
-    assert lines(tail) == [line for _, line in written], "a second look finds nothing twice"
+    assert sorted(lines(tail)) == sorted(line for _, line in written)
+    assert len(lines(tail)) == 30, "a second look finds nothing twice"
+    assert [record.time_ms for record in tail.refresh().records] == [at_ms for at_ms, _ in written]
 
 
 def test_a_line_that_was_written_late_is_still_found(own_group: tuple[LogTail, Put]) -> None:
@@ -124,24 +136,35 @@ def test_a_line_that_was_written_very_late_is_found_by_the_next_deep_look(
     assert sorted(lines(tail)) == ["first", "late"]
 
 
+def told(execution: str, message_type: str, at_ms: int) -> tuple[int, str]:
+    """One record of an execution, as a pipe writes it."""
+    content = {
+        "resourceArn": f"arn:aws:pipes:us-west-2:123456789012:pipe/{names.PIPES[0]}",
+        "timestamp": at_ms,
+        "executionId": execution,
+        "messageType": message_type,
+        "logLevel": "ERROR" if message_type.endswith("Failed") else "INFO",
+    }
+    return at_ms, json.dumps(content)
+
+
 def test_executions_outlive_the_records_that_told_of_them(
     own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tail, put = own_group
+    monkeypatch.setattr(log_store, "CAPACITY", 50)
     moment = now_ms()
-
-    def told(execution: str, message_type: str, at_ms: int) -> tuple[int, str]:
-        return at_ms, json.dumps({"timestamp": at_ms, "executionId": execution, "messageType": message_type})
-
     put(told("failed", "ExecutionFailed", moment - 3000))
     tail.refresh()
-    put(*[told(f"good {number}", "ExecutionSucceeded", moment - 2000) for number in range(log_tail.CAPACITY)])
+    put(*[told(f"good {number}", "ExecutionSucceeded", moment - 2000 + number) for number in range(50)])
     view = tail.refresh()
 
-    assert len(view.records) == log_tail.CAPACITY
+    assert len(view.records) == 50
     assert "failed" not in {record.execution_id for record in view.records}
     assert [one.outcome for one in view.executions if one.execution_id == "failed"] == [Outcome.FAILED]
-    assert len(view.executions) == log_tail.CAPACITY + 1
+    assert len(view.executions) == 51
+    assert view.state.full
+    assert view.state.complete_from_ms >= moment - 3000
 
 
 def test_a_record_that_claims_to_be_of_the_future_does_not_blind_the_tail(own_group: tuple[LogTail, Put]) -> None:
@@ -167,7 +190,7 @@ def test_more_records_than_it_can_keep_leave_the_newest_however_often_it_looks(
     sandbox_stack: SandboxState, own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, put = own_group
-    monkeypatch.setattr(log_tail, "CAPACITY", 10)
+    monkeypatch.setattr(log_store, "CAPACITY", 10)
     clients = Aws(aws_access(sandbox_stack))
     tail = LogTail(clients)
     start = now_ms() - 2_000
@@ -182,11 +205,137 @@ def test_more_records_than_it_can_keep_leave_the_newest_however_often_it_looks(
     clients.close()
 
 
-def test_what_is_older_than_the_first_look_is_left_alone(own_group: tuple[LogTail, Put]) -> None:
+def test_what_is_older_than_the_window_is_left_alone_until_a_wider_one_is_asked_for(
+    own_group: tuple[LogTail, Put],
+) -> None:
     tail, put = own_group
-    put((now_ms() - log_tail.FIRST_LOOK_MS - 60_000, "old"), (now_ms(), "new"))
+    put((now_ms() - log_tail.WINDOW_MS - 60_000, "old"), (now_ms() - log_tail.FIRST_LOOK_MS - 60_000, "of the window"))
+    put((now_ms(), "new"))
 
-    assert lines(tail) == ["new"]
+    wait_until(lambda: lines(tail) == ["of the window", "new"], what="the window")
+    view = tail.refresh()
+    assert not view.state.reading_back
+    assert view.state.complete_from_ms == view.state.window_from_ms
+
+    tail.ask_for(2 * log_tail.WINDOW_MS)
+    wait_until(lambda: lines(tail) == ["old", "of the window", "new"], what="the wider window")
+
+
+def test_the_newest_come_first_and_the_rest_is_read_backwards_by_later_refreshes(
+    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail, put = own_group
+    monkeypatch.setattr(log_tail, "NEW_S", 0.0)
+    monkeypatch.setattr(log_tail, "BACK_S", 0.0)
+    start = now_ms() - 20 * log_tail.MINUTE_MS
+    written = [(start + number * 40_000, f"line {number} " + "x" * 250_000) for number in range(30)]
+    for first in range(0, 30, 3):
+        put(*written[first : first + 3])
+
+    def refreshed() -> tuple[list[str], bool, int]:
+        view = tail.refresh()
+        return [record.raw for record in view.records], view.state.reading_back, view.state.complete_from_ms
+
+    steps = [refreshed()]
+    while steps[-1][1] and len(steps) < 40:
+        steps.append(refreshed())
+    assert len(steps) > 5
+    for found, _, complete_from in steps:
+        assert found == [line for _, line in written][30 - len(found) :], "always the newest, without a hole"
+        assert set(found) >= {line for at_ms, line in written if at_ms > complete_from}
+    assert len(steps[-1][0]) == 30
+
+
+def test_nothing_is_read_again_but_the_overlap(own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch) -> None:
+    tail, put = own_group
+    put(*[(now_ms() - 60_000 + 10 * number, f"line {number}") for number in range(2000)])
+    wait_until(lambda: not tail.refresh().state.reading_back, what="the whole window")
+    monkeypatch.setattr(log_tail, "DEEP_EVERY_MS", 10**9)
+    asked: list[int] = []
+    page = tail._page
+
+    def counted(span: Any) -> Any:
+        answer = page(span)
+        asked.append(len(answer["events"]))
+        return answer
+
+    monkeypatch.setattr(tail, "_page", counted)
+    tail.refresh()
+
+    assert len(asked) == 1
+    assert asked[0] <= 1 + log_tail.OVERLAP_MS // 10
+
+
+def test_after_nobody_looked_for_a_while_the_newest_come_first_and_the_gap_is_closed(
+    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail, put = own_group
+    now = now_ms()
+    monkeypatch.setattr(log_tail.time, "time", lambda: (now - 600_000) / 1000)
+    tail.refresh()
+    monkeypatch.undo()
+    monkeypatch.setattr(names, "log_group", lambda region: tail._group)
+    put((now - 300_000, "meanwhile"), (now, "new"))
+
+    wait_until(lambda: lines(tail) == ["meanwhile", "new"], what="both")
+    assert not tail.refresh().state.reading_back
+
+
+def test_each_new_record_of_an_execution_is_told_once(
+    sandbox_stack: SandboxState, own_group: tuple[LogTail, Put]
+) -> None:
+    _, put = own_group
+    seen: list[str] = []
+    clients = Aws(aws_access(sandbox_stack))
+    tail = LogTail(clients, lambda record: seen.append(f"{record.execution_id} {record.message_type}"))
+    moment = now_ms()
+    put(told("a", "ExecutionStarted", moment - 20), (moment - 10, "no record"), told("a", "ExecutionFailed", moment))
+    tail.refresh()
+    tail.refresh()
+
+    assert seen == ["a ExecutionStarted", "a ExecutionFailed"]
+    tail.close()
+    clients.close()
+
+
+def test_how_late_records_come_is_measured_and_the_horizon_allows_for_it(own_group: tuple[LogTail, Put]) -> None:
+    tail, put = own_group
+    assert tail.refresh().state.lateness_ms is None
+    moment = now_ms()
+    put(*[told(f"e{number}", "ExecutionSucceeded", moment - 2500 + number) for number in range(40)])
+
+    state = tail.refresh().state
+
+    assert state.lateness_ms is not None
+    assert 2400 <= state.lateness_ms <= 2500 + (now_ms() - moment)
+    assert state.horizon_ms <= now_ms() - state.lateness_ms
+
+
+def test_when_cloudwatch_asks_for_fewer_calls_the_next_one_waits_and_what_is_known_stays(
+    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail, put = own_group
+    put((now_ms(), "known"))
+    assert lines(tail) == ["known"]
+    calls: list[int] = []
+
+    def refused(span: Any) -> Any:
+        calls.append(1)
+        raise Throttled("Reading log group failed: ThrottlingException: Rate exceeded", "")
+
+    page = tail._page
+    monkeypatch.setattr(tail, "_page", refused)
+    view = tail.refresh()
+    assert [record.raw for record in view.records] == ["known"]
+    assert view.state.pause_s == log_tail.PAUSE_S
+    tail.refresh()
+    assert len(calls) == 1, "no call during the pause"
+
+    monkeypatch.setattr(tail, "_page", page)
+    monkeypatch.setattr(tail, "_paused_until", 0.0)
+    put((now_ms(), "after it"))
+    assert lines(tail) == ["known", "after it"]
+    assert tail.refresh().state.pause_s == 0.0
 
 
 def test_a_group_that_does_not_exist_is_said_to_be_missing(
@@ -200,3 +349,25 @@ def test_a_group_that_does_not_exist_is_said_to_be_missing(
 
     assert "provision up" in caught.value.advice
     clients.close()
+
+
+def test_pages_without_events_are_followed_and_say_nothing_of_how_far_reading_got(
+    own_group: tuple[LogTail, Put], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on AWS, where a page may be empty and still have a token."""
+    tail, put = own_group
+    put((now_ms(), "new"))
+    page, empty = tail._page, ["token 1", "token 2"]
+    monkeypatch.setattr(log_tail, "NEW_S", 0.0)
+    monkeypatch.setattr(log_tail, "BACK_S", 0.0)
+
+    def with_empty_pages(span: Any) -> Any:
+        if span.token in ("", "token 1") and empty:
+            return {"events": [], "nextToken": empty.pop(0)}
+        return page(replace(span, token=""))
+
+    monkeypatch.setattr(tail, "_page", with_empty_pages)
+    state = tail.refresh().state
+    assert state.complete_from_ms <= now_ms()
+
+    wait_until(lambda: lines(tail) == ["new"], what="the line behind the empty pages")

@@ -15,7 +15,7 @@ from services.propagation import Propagation
 from services.topic_events import TopicEvent
 from services.weather import WeatherRecord
 from tests.conftest import wait_until
-from tests.sandbox.running_pipeline import a_location, a_record, running_pipeline
+from tests.sandbox.running_pipeline import a_location, a_record, delete_and_follow, put_and_follow, running_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def cached(pipeline: Pipeline, location: str) -> bytes | None:
 
 def arrived(pipeline: Pipeline, record: WeatherRecord) -> Propagation:
     """Puts a record and sees to it that it arrives."""
-    propagation = pipeline.put(record)
+    propagation = put_and_follow(pipeline, record)
     assert propagation.complete, propagation
     return propagation
 
@@ -44,7 +44,7 @@ def test_a_new_record_becomes_an_event_and_a_cache_item_each_timed(pipeline: Pip
 
     propagation = arrived(pipeline, a_record(location, MaxTemp="71.5", MinTemp=-3, ChancesOfPrecipitation=0))
 
-    assert (propagation.write.kind, propagation.expected, propagation.problem) == ("INSERT", True, "")
+    assert (propagation.write.kind, propagation.expected, propagation.problems) == ("INSERT", True, ())
     assert propagation.write.acknowledged_ms > 0
     assert propagation.write.capacity_units == 1
     for milliseconds in (propagation.topic_ms, propagation.cache_ms):
@@ -76,7 +76,7 @@ def test_a_delete_takes_the_item_out_of_the_cache(pipeline: Pipeline) -> None:
     location = a_location()
     arrived(pipeline, a_record(location))
 
-    propagation = pipeline.delete(location)
+    propagation = delete_and_follow(pipeline, location)
 
     assert propagation.complete
     assert propagation.write.kind == "REMOVE"
@@ -92,7 +92,7 @@ def test_a_put_that_changes_nothing_is_followed_by_nothing(pipeline: Pipeline, n
     arrived(pipeline, record)
     version = pipeline.feed.version
 
-    again = pipeline.put(record)
+    again = put_and_follow(pipeline, record)
     arrived(pipeline, a_record(other))
 
     assert (again.write.kind, again.expected, again.complete) == ("", False, True)
@@ -100,7 +100,7 @@ def test_a_put_that_changes_nothing_is_followed_by_nothing(pipeline: Pipeline, n
 
 
 def test_a_delete_of_nothing_is_followed_by_nothing(pipeline: Pipeline) -> None:
-    propagation = pipeline.delete(a_location())
+    propagation = delete_and_follow(pipeline, a_location())
 
     assert (propagation.write.kind, propagation.expected, propagation.complete) == ("", False, True)
 
@@ -124,7 +124,7 @@ def test_a_location_of_any_characters_travels_unchanged(pipeline: Pipeline, word
 
     assert pipeline.lookups.look_up(location).agreement is Agreement.EQUAL
     assert json.loads(cached(pipeline, location) or b"")["Location"] == location
-    assert pipeline.delete(location).complete
+    assert delete_and_follow(pipeline, location).complete
     assert pipeline.lookups.look_up(location).agreement is Agreement.NEITHER
 
 
@@ -198,10 +198,10 @@ def test_a_write_is_in_the_shown_records_at_once(pipeline: Pipeline) -> None:
     location = a_location()
     pipeline.records.get()
 
-    pipeline.put(a_record(location))
+    put_and_follow(pipeline, a_record(location))
     assert location in {item["Location"] for item in pipeline.records.get().value.items}
 
-    pipeline.delete(location)
+    delete_and_follow(pipeline, location)
     assert location not in {item["Location"] for item in pipeline.records.get().value.items}
 
 

@@ -283,3 +283,43 @@ async def test_a_refusal_has_the_wire_format_of_rest_json(at: Stage) -> None:
     assert sent[0]["status"] == 400
     assert (b"x-amzn-errortype", b"ValidationException") in sent[0]["headers"]
     assert "Could not parse" in json.loads(sent[1]["body"])["message"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"PathParameterValues": ["my-cache", " "]}, "pathParameterValues.2.member"),
+        ({"QueryStringParameters": {"key": "a\x01b"}}, "queryStringParameters.key.member"),
+        ({"QueryStringParameters": {"key": "k" * 513}}, "queryStringParameters.key.member"),
+        ({"HeaderParameters": {"two words": "x"}}, "headerParameters"),
+        ({"HeaderParameters": {"X-City": "Zürich"}}, "headerParameters.X-City.member"),
+    ],
+)
+async def test_http_parameters_that_the_model_does_not_take_are_refused(
+    at: Stage, parameters: dict[str, Any], field: str
+) -> None:
+    settings = at.settings()
+    settings["TargetParameters"] = {"HttpParameters": parameters}
+    code, status, message = await refused(at, "create_pipe", **settings)
+    assert (code, status) == ("ValidationException", 400)
+    assert message.startswith("1 validation error detected: Value ")
+    assert f"at 'targetParameters.httpParameters.{field}' failed to satisfy constraint: Member must" in message
+    assert at.service.status() == []
+
+
+async def test_tag_names_of_aws_itself_are_refused(at: Stage) -> None:
+    words = "aws: prefixed tag key names are not allowed for external use."
+    assert (await refused(at, "create_pipe", **at.settings(), Tags={"aws:x": "y"}))[2] == words
+    await at.create_pipe()
+    arn = (await at.pipes("describe_pipe", Name=f"pipe-{at.id}"))["Arn"]
+    assert (await refused(at, "tag_resource", resourceArn=arn, tags={"AWS:x": "y"}))[2] == words
+
+
+async def test_a_body_that_is_nested_too_deeply_is_refused(at: Stage) -> None:
+    deep = {"FilterCriteria": {"Filters": [{"Pattern": "[" * 4096}]}}
+    settings = at.settings()
+    code, status, message = await refused(
+        at, "create_pipe", **{**settings, "SourceParameters": {**settings["SourceParameters"], **deep}}
+    )
+    assert (code, status) == ("ValidationException", 400)
+    assert "Invalid Event Pattern" in message

@@ -59,9 +59,23 @@ async def test_without_a_dead_letter_queue_no_right_to_send_is_needed(at: Stage)
     await at.await_state("RUNNING")
 
 
-async def test_a_role_with_a_path_is_taken_at_its_word(at: Stage) -> None:
-    await at.pipes("create_pipe", **{**at.settings(), "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/service/x"})
-    await at.await_state("RUNNING")
+async def test_a_role_with_a_path_is_checked_like_any_other(at: Stage) -> None:
+    enough = await at.role("enough", *ALL, path="/service/weather/")
+    await at.pipes("create_pipe", **{**at.settings(), "RoleArn": enough, "Name": "enough"})
+    await at.await_state("RUNNING", "enough")
+
+    lacking = await at.role("lacking", *STREAM, path="/service/weather/")
+    await at.pipes("create_pipe", **{**at.settings(), "RoleArn": lacking, "Name": "lacking"})
+    await at.await_state("CREATE_FAILED", "lacking")
+    assert at.queue_arn in (await at.pipes("describe_pipe", Name="lacking"))["StateReason"]
+
+
+async def test_a_role_of_this_name_with_another_path_is_not_the_role(at: Stage) -> None:
+    there = await at.role("there", *ALL, path="/service/weather/")
+    elsewhere = there.replace("/service/weather/", "/service/")
+    await at.pipes("create_pipe", **{**at.settings(), "RoleArn": elsewhere})
+    name = await at.await_state("CREATE_FAILED")
+    assert f"{elsewhere} does not exist" in (await at.pipes("describe_pipe", Name=name))["StateReason"]
 
 
 async def test_a_topic_takes_dead_letters_and_hands_them_on(at: Stage) -> None:

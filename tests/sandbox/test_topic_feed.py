@@ -5,19 +5,23 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import grpc
 import pytest
-from momento_wire_types import cachepubsub_pb2
+from momento_wire_types import cachepubsub_pb2, cachepubsub_pb2_grpc
 
 from services.errors import Unreachable
 from services.momento import MomentoCache
-from services.momento_keys import MomentoAddress, for_sandbox
+from services.momento_channel import failure
+from services.momento_keys import MomentoAddress, for_sandbox, for_service
 from services.topic_events import TopicEvent
-from services.topic_feed import FeedTiming, TopicFeed
+from services.topic_feed import SANDBOX_TIMING, SERVICE_TIMING, FeedTiming, TopicFeed
+from services.topic_series import WINDOWS, View
 from services.topic_status import FeedState
 from tests.conftest import wait_until
 from tests.sandbox.running_momento import RunningMomento, odd_momento
+from tests.unit.test_momento_keys import V2
 
 CACHE, TOPIC = "weather", "changes"
 QUICK = FeedTiming(silence_s=10, refused_retry_s=0.3, first_retry_s=0.05, last_retry_s=0.2)
@@ -80,7 +84,7 @@ def test_a_published_event_arrives_parsed_and_counted(client: MomentoCache, make
     event = feed.wait_for(lambda event: event.location == "Oslo", 20, since_version=version)
     assert event is not None
     assert (event.event_type, event.max_temp, event.sequence, event.problem) == ("INSERT", 70.0, 1, None)
-    assert [count.insert for count in feed.counts()] == [1]
+    assert [rate.insert for rate in feed.series.picture(View(WINDOWS[0]), time.time()).rates] == [1]
     wait_until(lambda: feed.status().received == 1)
 
 
@@ -145,6 +149,15 @@ def test_nothing_is_lost_or_doubled_while_momento_comes_and_goes(
     assert feed.status().missed == 0
 
 
+def test_a_long_outage_does_not_make_it_wait_longer() -> None:
+    waits = [SANDBOX_TIMING.after_losses_s(failures) for failures in range(1, 200)]
+
+    assert max(waits) <= 1.0
+    assert len(set(waits[10:])) > 100, "many dashboards must not come back in the same moment"
+    assert max(SERVICE_TIMING.after_losses_s(failures) for failures in range(1, 200)) <= 1.8
+    assert 0.5 <= SANDBOX_TIMING.after_refusal_s() <= 1.0
+
+
 def test_messages_that_momento_repeats_are_taken_once(make_feed: MakeFeed) -> None:
     def replay_everything(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         lives.append(request)
@@ -197,6 +210,9 @@ def test_a_topic_that_began_anew_counts_what_was_missed(client: MomentoCache, ma
     wait_until(lambda: received(feed)[-1] == (5, "new 5"))
     wait_until(lambda: feed.status().sequence == 5)
     assert feed.status().received + feed.status().missed == 6
+    (gap,) = feed.status().gaps
+    assert gap.began_anew
+    assert (gap.last_sequence, gap.missed) == (1, feed.status().missed)
     client.publish(CACHE, TOPIC, "new 6")
     wait_until(lambda: received(feed)[-1] == (6, "new 6"))
 
@@ -222,6 +238,44 @@ def test_a_wrong_key_is_a_refusal_that_never_shows_it(
     wait_for_state(feed, FeedState.REFUSED)
     assert "the key was refused" in feed.status().reason
     assert "wrong-key" not in repr(feed.status())
+
+
+def test_a_host_name_that_does_not_resolve_is_named_with_what_to_do(make_feed: MakeFeed) -> None:
+    address = for_service(V2, endpoint="cell-9-us-west-9-1.prod.a.momentohq.invalid")
+    feed = make_feed(address)
+
+    wait_for_state(feed, FeedState.RECONNECTING)
+    reason = feed.status().reason
+    assert "the host name cache.cell-9-us-west-9-1.prod.a.momentohq.invalid does not resolve" in reason
+    assert "the endpoint or its region is wrong: set MOMENTO_ENDPOINT" in reason
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "words"),
+    [
+        (
+            grpc.StatusCode.NOT_FOUND,
+            "Cache not found",
+            ("Cache not found", "belongs to one region", "MOMENTO_ENDPOINT"),
+        ),
+        (grpc.StatusCode.UNAUTHENTICATED, "Invalid token", ("the key was refused", "made for this endpoint")),
+        (grpc.StatusCode.PERMISSION_DENIED, "No", ("the key was refused", "may use this cache")),
+    ],
+)
+def test_refusals_of_the_service_are_told_apart(code: grpc.StatusCode, details: str, words: tuple[str, ...]) -> None:
+    def refuse(request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+        context.abort(code, details)
+        yield b""
+
+    with odd_momento("cache_client.pubsub.Pubsub", "Subscribe", refuse) as address:
+        with grpc.insecure_channel(address.cache_target) as channel:
+            request = cachepubsub_pb2._SubscriptionRequest(cache_name=CACHE, topic=TOPIC)
+            call = cachepubsub_pb2_grpc.PubsubStub(channel).Subscribe(request)
+            with pytest.raises(grpc.RpcError) as refusal:
+                list(call)
+        error = failure(refusal.value, "Subscribing", replace(address, tls=True))
+
+    assert all(part in str(error) for part in words), str(error)
 
 
 def test_a_stream_without_heartbeats_is_torn_down_and_opened_again(

@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from provision import names
 from services.aws import Aws, translated
 from services.config import AwsAccess
-from services.dead_letters import HOLD_S, DeadLetterQueue
+from services.dead_letters.queue import HOLD_S, DeadLetterQueue
 from services.errors import (
     DashboardError,
     NotAuthorized,
@@ -185,5 +185,5 @@ def test_a_look_that_fails_half_way_releases_what_it_held(clients: Aws) -> None:
             {"QueueUrl": url, "Entries": [{"Id": "0", "ReceiptHandle": "handle", "VisibilityTimeout": 0}]},
         )
         with pytest.raises(Throttled):
-            DeadLetterQueue(clients).peek()
+            DeadLetterQueue(clients).look()
         stub.assert_no_pending_responses()

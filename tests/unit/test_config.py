@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services import aws, runtime
-from services.config import SETTINGS, AwsConfig, Config, Target, load
+from services.config import SETTINGS, AwsConfig, Config, Target, TopicConfig, load
 from services.errors import NotConfigured
 from tests.unit.test_momento_keys import PLACE, V2, v1
 
@@ -54,8 +54,12 @@ def aws_config(config: Config) -> AwsConfig:
         {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "PATH": "/bin"},
     ],
 )
-def test_without_a_credential_or_when_told_so_the_target_is_the_sandbox(environment: dict[str, str]) -> None:
-    assert load(environment, no_credentials) == Config(Target.SANDBOX)
+def test_without_a_credential_or_when_told_so_the_target_is_the_sandbox(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    config = load(environment, no_credentials, tmp_path)
+
+    assert config == Config(Target.SANDBOX, topic=TopicConfig(50_000, tmp_path / "topic-history.db"))
 
 
 @pytest.mark.parametrize("target", [{}, {"TARGET": "aws"}, {"TARGET": "AWS"}])
@@ -149,6 +153,45 @@ def test_the_http_endpoint_of_the_original_demo_stands_in_for_the_endpoint() -> 
     assert config.momento.http_endpoint == f"https://api.cache.{PLACE}"
 
 
+@pytest.mark.parametrize("wanted", ["1000", "1000000", " 50000 "])
+def test_the_number_of_events_in_memory_can_be_set(wanted: str) -> None:
+    assert load({"TOPIC_EVENTS": wanted}, no_credentials).topic.events == int(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["999", "1000001", "-5000", "5e4", "50,000", "many", "9" * 5_000, "५००००"])
+def test_a_wrong_number_of_events_is_named_and_refused(wanted: str) -> None:
+    error = refusal({"TOPIC_EVENTS": wanted})
+
+    assert "TOPIC_EVENTS" in error.what
+    assert "1,000 to 1,000,000" in error.what
+    assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({}, "here/topic-history.db"),
+        ({"TOPIC_HISTORY": "ON"}, "here/topic-history.db"),
+        ({"TOPIC_HISTORY": "off"}, None),
+        ({"TOPIC_HISTORY": "/var/lib/dashboard/events"}, "/var/lib/dashboard/events"),
+        ({"TOPIC_HISTORY": "events.db"}, "events.db"),
+        ({**KEYS, **REGION, **MOMENTO}, None),
+        ({**KEYS, **REGION, **MOMENTO, "TOPIC_HISTORY": "on"}, "here/topic-history.db"),
+    ],
+)
+def test_the_history_is_on_for_the_sandbox_and_off_for_aws_unless_asked(
+    wanted: dict[str, str], expected: str | None
+) -> None:
+    history = load(wanted, no_credentials, Path("here")).topic.history
+
+    assert history == (None if expected is None else Path(expected))
+
+
+@pytest.mark.parametrize("wanted", ["true", "yes", "1", "none"])
+def test_a_mistyped_history_switch_is_refused_and_not_taken_for_a_file(wanted: str) -> None:
+    assert "TOPIC_HISTORY" in refusal({"TOPIC_HISTORY": wanted}).what
+
+
 @pytest.mark.parametrize("garbage", ["production", "aws,sandbox", "1"])
 def test_a_target_that_does_not_exist_is_refused(garbage: str) -> None:
     error = refusal({"TARGET": garbage, **KEYS, **REGION, **MOMENTO})
@@ -178,6 +221,18 @@ def test_a_configuration_shows_no_secret() -> None:
     config = load({**KEYS, "AWS_SESSION_TOKEN": TOKEN, **REGION, **MOMENTO}, no_credentials)
 
     assert not any(secret in repr(config) for secret in (SECRET, TOKEN, V2))
+
+
+@pytest.mark.parametrize(("setting", "watched"), [("", True), ("on", True), ("off", False), (" OFF ", False)])
+def test_the_stream_is_watched_unless_it_is_switched_off(setting: str, watched: bool) -> None:
+    assert load({"STREAM_WATCH": setting}, no_credentials).watch_stream is watched
+    everything = {**KEYS, **REGION, **MOMENTO, "STREAM_WATCH": setting}
+    assert load(everything, no_credentials).watch_stream is watched
+
+
+def test_a_setting_of_the_watch_that_is_neither_is_refused() -> None:
+    with pytest.raises(NotConfigured, match="STREAM_WATCH is 'no'"):
+        load({"STREAM_WATCH": "no"}, no_credentials)
 
 
 def test_the_example_file_names_every_setting() -> None:

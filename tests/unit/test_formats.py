@@ -88,3 +88,11 @@ def test_a_zone_that_is_not_known_is_utc(name: str | None) -> None:
 
 def test_a_zone_that_is_known_is_taken() -> None:
     assert formats.zone("America/New_York") == ZoneInfo("America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (59.0, "59 s"), (59.1, "1:00"), (247, "4:07"), (3_599.5, "1:00:00"), (86_400, "24:00:00")],
+)
+def test_what_is_left_of_a_time_counts_down_by_the_second(seconds: float, text: str) -> None:
+    assert formats.countdown(seconds) == text

@@ -99,7 +99,9 @@ def test_an_execution_is_told_from_its_records_in_any_order() -> None:
 
     (execution,) = executions(records)
 
-    assert execution == Execution("e1", "p", 100, 130, Outcome.SUCCEEDED, "Oslo", "INSERT")
+    assert execution == Execution(
+        "e1", "p", 100, 130, Outcome.SUCCEEDED, "Oslo", "INSERT", sequence_number="1", batch=1
+    )
     assert execution.duration_ms == 30
 
 

@@ -48,20 +48,28 @@ def test_every_box_is_drawn_with_its_title_state_and_count() -> None:
             assert f"{words}\n" in outline.text
 
 
-def test_the_picture_is_one_image_with_its_words_for_those_who_cannot_see_it() -> None:
-    (image,) = [attributes for _, attributes in Outline(picture_html(PICTURE)).elements if "role" in attributes]
+def test_the_picture_is_one_group_with_its_words_for_those_who_cannot_see_it() -> None:
+    (group,) = [attributes for _, attributes in Outline(picture_html(PICTURE)).elements if "role" in attributes]
 
-    assert image["role"] == "img"
-    assert image["aria-label"] == describe(PICTURE)
+    assert group["role"] == "group"
+    assert group["aria-label"] == describe(PICTURE)
     assert describe(PICTURE).count(";") == len(NODES) - 1
+
+
+def test_a_box_with_a_page_is_a_link_to_it_in_the_same_window() -> None:
+    outline = Outline(picture_html(replace(PICTURE, queue=replace(NODES["queue"], page="dead-letters?x=1&y=2"))))
+
+    ((tag, link),) = [(tag, found) for tag, found in outline.elements if "href" in found]
+    assert (tag, link["href"], link["target"]) == ("a", "dead-letters?x=1&y=2", "_self")
 
 
 @pytest.mark.parametrize("name", NODES)
 def test_text_in_a_box_never_becomes_an_element_or_an_attribute(name: str) -> None:
     hostile = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>&amp;"
-    picture = replace(PICTURE, **{name: Node(hostile, hostile, hostile)})
+    picture = replace(PICTURE, **{name: Node(hostile, hostile, hostile, page=hostile)})
 
-    drawn, plain = Outline(picture_html(picture)), Outline(picture_html(PICTURE))
+    linked = replace(PICTURE, **{name: replace(NODES[name], page="weather")})
+    drawn, plain = Outline(picture_html(picture)), Outline(picture_html(linked))
 
     assert [tag for tag, _ in drawn.elements] == [tag for tag, _ in plain.elements]
     assert [sorted(attributes) for _, attributes in drawn.elements] == [

@@ -40,6 +40,7 @@ def batch(size: int) -> Batch:
         ('{"batchItemFailures":[]}', None),
         ('{"batchItemFailures":null}', None),
         ('["batchItemFailures"]', None),
+        ('{"batchItemFailures":' + "[" * 5000 + "]" * 5000 + "}", None),
         ('{"batchItemFailures":[{"itemIdentifier":"e2"}]}', 2),
         ('{"batchItemFailures":[{"itemIdentifier":"e3"},{"itemIdentifier":"e1"}]}', 1),
         ('{"batchItemFailures":[{"itemIdentifier":"000000000000000000003"}]}', 3),
@@ -134,17 +135,29 @@ def test_retry_after_may_be_a_date() -> None:
 def test_metrics_are_statistic_sets_that_start_anew_when_taken() -> None:
     metrics = PipeMetrics()
     for duration in (4.0, 2.0):
-        metrics.begin()
-        metrics.end("p", ExecutionReport(3, 30, duration, 1.0, frozenset({"ExecutionFailed"})))
+        metrics.begin("r")
+        metrics.end("r", "p", ExecutionReport(3, 30, duration, 1.0, frozenset({"ExecutionFailed"})))
 
     taken = {(metric.pipe, metric.name): metric for metric in metrics.take()}
 
-    assert taken["p", "Duration"] == Metric("Duration", "p", "Milliseconds", 2, 6.0, 2.0, 4.0)
+    assert taken["p", "Duration"] == Metric("Duration", "p", "r", "Milliseconds", 2, 6.0, 2.0, 4.0)
     assert taken["p", "EventCount"].sum == 6
-    assert taken["p", "ExecutionFailed"] == Metric("ExecutionFailed", "p", "None", 2, 2, 1, 1)
+    assert taken["p", "ExecutionFailed"] == Metric("ExecutionFailed", "p", "r", "None", 2, 2, 1, 1)
     assert (taken["p", "ExecutionTimeout"].count, taken["p", "ExecutionTimeout"].sum) == (2, 0)
     assert taken["", "Concurrency"].maximum == 1
     assert metrics.take() == []
+
+
+def test_metrics_of_pipes_of_one_name_in_two_regions_stay_apart() -> None:
+    metrics = PipeMetrics()
+    for region, events in (("us-west-2", 1), ("eu-west-1", 2)):
+        metrics.begin(region)
+        metrics.end(region, "p", ExecutionReport(events, 30, 1.0, 1.0, frozenset()))
+
+    taken = {(metric.region, metric.name): metric for metric in metrics.take()}
+
+    assert (taken["us-west-2", "EventCount"].sum, taken["eu-west-1", "EventCount"].sum) == (1, 2)
+    assert taken["us-west-2", "Concurrency"].maximum == taken["eu-west-1", "Concurrency"].maximum == 1
 
 
 def test_credentials_do_not_show_their_secrets() -> None:

@@ -27,6 +27,10 @@ RECORD: dict[str, Any] = {
 }
 
 
+#: A $or of forty branches.
+FORTY = [{"k": [number]} for number in range(40)]
+
+
 def image(field: str, condition: Any) -> dict[str, Any]:
     """A pattern on one attribute of the new image."""
     return {"dynamodb": {"NewImage": {field: condition}}}
@@ -123,6 +127,19 @@ def test_arrays_nulls_and_absences(event: dict[str, Any], pattern: dict[str, Any
     assert compile_pattern(json.dumps(pattern)).matches(event) is expected
 
 
+@pytest.mark.parametrize("pattern", ['{"a":["y"],"a.b":["x"]}', '{"a.b":["x"],"a":["y"]}'])
+def test_a_field_may_be_asked_for_its_value_and_for_what_is_in_it(pattern: str) -> None:
+    assert compile_pattern(pattern).matches({"a": ["y", {"b": "x"}]})
+    assert not compile_pattern(pattern).matches({"a": ["y"]})
+    assert not compile_pattern(pattern).matches({"a": {"b": "x"}})
+
+
+def test_many_branches_of_or_are_taken_as_long_as_their_product_is_small() -> None:
+    pattern = compile_pattern(json.dumps({"$or": FORTY, "a": {"$or": FORTY[:25]}}))
+    assert pattern.matches({"k": 39, "a": {"k": 24}})
+    assert not pattern.matches({"k": 39, "a": {"k": 25}})
+
+
 def test_of_a_key_given_twice_the_last_one_counts() -> None:
     assert compile_pattern('{"eventName":["REMOVE"],"eventName":["INSERT"]}').matches(RECORD)
 
@@ -157,6 +174,12 @@ def test_filters_are_alternatives_and_none_takes_everything() -> None:
         ('{"k":[{"cidr":"10.0.0.0/8"}]}', "cidr is not supported"),
         ('{"k":[{"prefix":"a","suffix":"b"}]}', "Only one key allowed"),
         ("[1]", "Filter is not an object"),
+        ("[" * 4096, "Invalid Event Pattern"),
+        ('{"k":[NaN]}', "Invalid Event Pattern"),
+        ('{"k":[' + "9" * 400 + "]}", "too large"),
+        ('{"k":[{"anything-but":' + "9" * 400 + "}]}", "too large"),
+        ('{"k":[{"numeric":["<",' + "9" * 400 + "]}]}", "too large"),
+        (json.dumps({"$or": FORTY, "a": {"$or": FORTY}}), "more than 1000 combinations"),
     ],
 )
 def test_a_pattern_that_pipes_does_not_take_is_refused(pattern: str, words: str) -> None:

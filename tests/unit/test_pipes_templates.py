@@ -19,6 +19,8 @@ EVENT: dict[str, Any] = {
             "MaxTemp": {"N": "88"},
             "Quote": {"S": 'say "hi"'},
             "Flag": {"BOOL": True},
+            "Nothing": None,
+            "Größe": {"S": "big"},
             "Days": {"L": [{"S": "mon"}, {"S": "tue"}]},
         },
     },
@@ -39,6 +41,19 @@ VARIABLES = PipeVariables("arn:pipe", "my-pipe", "arn:source", "arn:target")
         ("$", EVENT),
         ("$[0].eventName", MISSING),
         ("$.dynamodb['Keys']", MISSING),
+        ('$.dynamodb["Keys"]', MISSING),
+        ("$['dynamodb']", MISSING),
+        ("$..Location", MISSING),
+        ("$.*", MISSING),
+        ("$.dynamodb.*", MISSING),
+        ("$.dynamodb.NewImage.Days.L[0:1]", MISSING),
+        ("$.dynamodb.NewImage.Days.L[0,1]", MISSING),
+        ("$.dynamodb.NewImage.Days.L[-1]", MISSING),
+        ("$.dynamodb.NewImage.Days.L[?(@.S=='mon')]", MISSING),
+        ("$.dynamodb.NewImage.Days.L[(@.length-1)]", MISSING),
+        # Digits and letters are those of ASCII, as in the model.
+        ("$.dynamodb.NewImage.Days.L[\u0661]", MISSING),
+        ("$.dynamodb.NewImage.Größe.S", MISSING),
     ],
 )
 def test_a_path_leads_to_its_value_or_nowhere(path: str, found: Any) -> None:
@@ -65,6 +80,14 @@ def test_only_a_whole_path_is_dynamic(text: str, expected: bool) -> None:
         ('{"o": "<$.dynamodb.NewImage.MaxTemp>"}', '{"o": "{N:88}"}'),
         ('{"l": "<$.dynamodb.NewImage.Days.L[*].S>"}', '{"l": "[mon,tue]"}'),
         ('{"m": <$.nowhere>}', '{"m": ""}'),
+        ('{"m": <$.dynamodb.NewImage.Days.L[0:1]>, "n": "<$..S>"}', '{"m": "", "n": ""}'),
+        ("{\"m\": <$.dynamodb['Keys']>}", '{"m": ""}'),
+        (
+            '{"z": <$.dynamodb.NewImage.Nothing>, "t": "is <$.dynamodb.NewImage.Nothing>"}',
+            '{"z": null, "t": "is null"}',
+        ),
+        ('{"n": <$.dynamodb.ApproximateCreationDateTime>}', '{"n": 1684934517}'),
+        ('{"\\u00fc": <$.dynamodb.Keys.Location.S>}', '{"\\u00fc": "São Paulo/1"}'),
         ('{"m": "text <$.nowhere>"}', '{"m": "text "}'),
         ('[<$.eventName>, "x"]', '["INSERT", "x"]'),
         # Values are not escaped, as on AWS.
@@ -105,6 +128,8 @@ def test_path_values_fill_the_stars_in_order_and_are_encoded() -> None:
 def test_query_values_are_paths_or_literals_and_a_missing_one_is_empty() -> None:
     query = {"key": "$.dynamodb.Keys.Location.S", "ttl_seconds": "60", "x": "$.dynamodb.NewImage.TTL.N", "y": "a $.b"}
     url = compile_http_parameters({"QueryStringParameters": query}).url("http://h/c?z=1", EVENT)
+    outside = compile_http_parameters({"PathParameterValues": ["$.dynamodb['Keys']"]})
+    assert outside.url("http://h/*", EVENT) == "http://h/%24.dynamodb%5B%27Keys%27%5D", "text, for it is no path"
     assert url == "http://h/c?z=1&key=S%C3%A3o%20Paulo%2F1&ttl_seconds=60&x=&y=a%20%24.b"
 
 

@@ -57,6 +57,42 @@ def test_a_value_is_read_anew_when_its_lifetime_is_over(clock: Callable[[float],
     assert shared.get().value == 2
 
 
+@pytest.mark.parametrize("viewers", [1, 2, 20])
+def test_as_many_reads_are_made_for_one_viewer_as_for_twenty(clock: Callable[[float], None], viewers: int) -> None:
+    fetch = Fetch()
+    shared = Shared(fetch, 2.5)
+
+    # Each viewer asks every 2 s; twenty of them are spread over those 2 s.
+    for _ in range(60 * viewers):
+        shared.get()
+        clock(2.0 / viewers)
+
+    assert fetch.calls == 120 / 2.5
+
+
+def test_after_a_pause_the_next_value_has_its_whole_lifetime(clock: Callable[[float], None]) -> None:
+    fetch = Fetch()
+    shared = Shared(fetch, 2.0)
+    shared.get()
+    clock(5.0)
+    shared.get()
+    clock(1.9)
+    shared.get()
+
+    assert fetch.calls == 2
+
+
+def test_the_age_of_a_value_is_known_without_a_read() -> None:
+    fetch = Fetch()
+    shared = Shared(fetch, 1000.0)
+
+    assert shared.read_at is None
+    reading = shared.get()
+
+    assert shared.read_at == reading.read_at
+    assert fetch.calls == 1
+
+
 def test_a_forgotten_value_is_read_anew() -> None:
     shared = Shared(Fetch(), 1000.0)
     shared.get()

@@ -4,13 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.topic_status import (
+    GAPS,
     FeedState,
     FeedStatus,
+    Gap,
     is_duplicate,
     resume_point,
     stopped,
     with_discontinuity,
     with_heartbeat,
+    with_history,
     with_loss,
     with_message,
     with_refusal,
@@ -117,3 +120,56 @@ def test_received_and_missed_add_up_to_all_that_was_published(lost: set[int]) ->
             status = with_message(status, sequence, 1, malformed=False, now=1.0)
 
     assert status.received + status.missed == 61
+
+
+def test_a_jump_in_the_sequence_is_remembered_as_a_gap() -> None:
+    status = with_message(seen(4), 9, 1, malformed=False, now=7.0)
+
+    assert status.missed == 4
+    assert status.gaps == (Gap(7.0, last_page=1, last_sequence=4, next_page=1, next_sequence=9, missed=4),)
+    assert not status.gaps[0].began_anew
+
+
+def test_a_discontinuity_is_one_gap_and_the_message_after_it_none() -> None:
+    told = with_discontinuity(seen(4), 104, 1, now=7.0)
+    followed = with_message(told, 104, 1, malformed=False, now=7.1)
+
+    assert (followed.missed, [gap.missed for gap in followed.gaps]) == (99, [99])
+
+
+def test_a_topic_that_began_anew_is_a_gap_even_when_nothing_is_known_to_be_missed() -> None:
+    status = with_message(with_discontinuity(seen(40), 1, 2, now=7.0), 1, 2, malformed=False, now=7.1)
+
+    assert status.gaps == (Gap(7.0, last_page=1, last_sequence=40, next_page=2, next_sequence=1, missed=0),)
+    assert status.gaps[0].began_anew
+
+
+def test_a_repeated_message_and_the_first_one_are_no_gaps() -> None:
+    assert with_discontinuity(seen(4), 3, 1, now=7.0).gaps == ()
+    assert with_discontinuity(seen(4), 5, 1, now=7.0).gaps == ()
+    assert with_message(NEW, 400, 1, malformed=False, now=7.0).gaps == ()
+
+
+def test_the_last_gaps_are_remembered_and_all_are_counted() -> None:
+    status = seen(1)
+    for number in range(2, 2 + 2 * (GAPS + 9), 2):
+        status = with_message(status, number + 1, 1, malformed=False, now=float(number))
+
+    assert (len(status.gaps), status.missed) == (GAPS, GAPS + 9)
+    assert status.gaps[-1].at == 2.0 * (GAPS + 9)
+
+
+def test_a_history_of_the_same_momento_is_resumed() -> None:
+    status = with_history(NEW, restored=80, until=5.0, resume=(41, 3))
+
+    assert resume_point(status) == (42, 3)
+    assert (status.restored, status.restored_until, status.received) == (80, 5.0, 0)
+    assert with_heartbeat(status, 9.0).reconnects == 0
+    assert is_duplicate(status, 41, 3)
+
+
+def test_a_history_of_another_momento_is_not_resumed() -> None:
+    status = with_history(NEW, restored=80, until=5.0, resume=None)
+
+    assert resume_point(status) == (0, 0)
+    assert with_message(status, 7, 9, malformed=False, now=6.0).gaps == ()

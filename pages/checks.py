@@ -1,0 +1,127 @@
+"""Checks: settings that lose records, the canary, CloudWatch's numbers beside ours, and the alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from components import formats
+from components.boxes import error_box, guarded
+from components.canary_view import canary_runs, canary_state
+from components.freshness import freshness
+from components.lint_table import lint_table
+from components.metric_tables import alarm_table, comparison_table, metric_charts, metric_table
+from pages import access, context
+from services.errors import DashboardError
+from services.pipeline import Pipeline
+
+state = st.session_state
+
+_TABS = ("Settings", "Canary", "Metrics", "Alarms")
+
+
+@st.fragment(run_every=20)
+def _settings() -> None:
+    with guarded():
+        pipeline = context.pipeline()
+        lint_table(pipeline.findings.get().value)
+        freshness(pipeline.findings, key="refresh_settings")
+
+
+def _start_canary() -> None:
+    _act("Starting the canary", lambda pipeline: pipeline.canary.start(state.canary_interval))
+
+
+def _stop_canary() -> None:
+    _act("Stopping the canary", lambda pipeline: pipeline.canary.stop())
+
+
+def _act(what: str, order: Callable[[Pipeline], None]) -> None:
+    """Gives one order; what goes wrong is shown by the page that is drawn next."""
+    state.pop("checks_error", None)
+    try:
+        access.require_operator(what)
+        order(context.pipeline())
+    except DashboardError as error:
+        state.checks_error = error
+
+
+def _canary_form() -> None:
+    st.write(
+        "A reserved record is written, followed through every stage, and deleted again. "
+        "It tells whether the pipeline works even when nobody writes."
+    )
+    operator = access.is_operator()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "Run the canary every",
+            context.pipeline().canary.pace.intervals_s,
+            format_func=formats.age,
+            key="canary_interval",
+            disabled=not operator,
+        )
+        st.button(
+            "Start the canary",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=_start_canary,
+            disabled=not operator,
+        )
+        st.button("Stop the canary", icon=":material/stop:", on_click=_stop_canary, disabled=not operator)
+    if not operator:
+        st.caption("Only operators may start and stop it.")
+
+
+@st.fragment(run_every=2)
+def _canary() -> None:
+    with guarded():
+        status = context.pipeline().canary.status()
+        canary_state(status)
+        canary_runs(status.runs, context.viewer_zone())
+
+
+@st.fragment(run_every=20)
+def _metrics() -> None:
+    with guarded():
+        pipeline, where = context.pipeline(), context.viewer_zone()
+        found = pipeline.measurement.get().value
+        st.write("CloudWatch has one value a minute, and has it a minute or more late.")
+        freshness(pipeline.measurement, key="refresh_metrics")
+        st.subheader("CloudWatch beside the pipes' log")
+        if found.log_error is None:
+            comparison_table(found.compared, where)
+        else:
+            error_box(found.log_error)
+        st.subheader("The last hour")
+        metric_charts(found.measured, where)
+        metric_table(found.measured, where)
+
+
+@st.fragment(run_every=20)
+def _alarms() -> None:
+    with guarded():
+        pipeline = context.pipeline()
+        alarm_table(pipeline.alarms.get().value, context.viewer_zone())
+        freshness(pipeline.alarms, key="refresh_alarms")
+
+
+st.title("Checks")
+if "checks_error" in state:
+    error_box(state.checks_error)
+settings, canary, metrics, alarms = st.tabs(_TABS, key="show", on_change="rerun", bind="query-params")
+# What is not looked at is not read.
+if settings.open:
+    with settings:
+        _settings()
+if canary.open:
+    with canary:
+        with guarded():
+            _canary_form()
+        _canary()
+if metrics.open:
+    with metrics:
+        _metrics()
+if alarms.open:
+    with alarms:
+        _alarms()

@@ -1,0 +1,158 @@
+"""The long work of the page Weather: comparing a file with the table, writing many records, deleting many.
+
+A job goes on whatever the viewer does meanwhile; its id is in the session, and the page looks at it when it is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from components import formats
+from components.boxes import error_box
+from pages import context
+from services import record_files, weather_csv
+from services.batch_writes import BatchFailed, BatchReport
+from services.jobs import Job, JobState, Progress
+from services.record_files import Comparison
+from services.weather import WeatherRecord
+from services.weather_changes import Change
+
+#: Locations that each list of a report names.
+_NAMED = 1_000
+
+state = st.session_state
+
+_BADGES: dict[JobState, tuple[str, Any]] = {
+    JobState.RUNNING: ("running", "blue"),
+    JobState.DONE: ("done", "green"),
+    JobState.CANCELLED: ("cancelled", "orange"),
+    JobState.FAILED: ("failed", "red"),
+}
+
+
+def start_comparing(records: Sequence[WeatherRecord]) -> None:
+    """Begins to compare a file's records with the table. Raises DashboardError."""
+    pages = context.pipeline().record_pages
+    name = f"Comparing {formats.counted(len(records), 'record')} with the table"
+    _remember(context.runtime().jobs.start(name, lambda control: record_files.compare(control, pages, records)))
+
+
+def start_writing(name: str, changes: Sequence[Change]) -> None:
+    """Begins to make changes. Raises DashboardError."""
+    batches = context.pipeline().batches
+    _remember(context.runtime().jobs.start(name, lambda control: batches.run(control, changes)))
+
+
+def _remember(job: Job[Any]) -> None:
+    state.weather_job = job.id
+    state.weather_job_seen = False
+
+
+def current() -> Job[Any] | None:
+    """The job that this viewer started last, if it is still known."""
+    job_id = state.get("weather_job")
+    return context.runtime().jobs.get(job_id) if job_id else None
+
+
+def comparison() -> Comparison | None:
+    """What the last comparison found, if that is what the last job was."""
+    job = current()
+    found = job.result if job is not None else None
+    return found if isinstance(found, Comparison) else None
+
+
+def forget() -> None:
+    """Shows the last job no longer. One that runs goes on."""
+    state.pop("weather_job", None)
+
+
+def show() -> None:
+    """How the last job stands, and what it did once it has ended."""
+    job = current()
+    if job is None:
+        return
+    with st.container(border=True, key="weather_job_box"):
+        progress = job.progress
+        if progress.running:
+            _running(job)
+            return
+        _standing(job, progress)
+        if not state.weather_job_seen:
+            state.weather_job_seen = True
+            state.weather_stale = True
+            context.pipeline().record_count.forget()
+        report = progress.error.report if isinstance(progress.error, BatchFailed) else job.result
+        if isinstance(report, BatchReport):
+            _report(report)
+        st.button("Close", key="weather_job_close", on_click=forget)
+
+
+@st.fragment(run_every=0.5)
+def _running(job: Job[Any]) -> None:
+    progress = job.progress
+    if not progress.running:
+        # What comes of it changes more than this part of the page.
+        st.rerun()
+    _standing(job, progress)
+    st.button("Cancel", key="weather_job_cancel", on_click=job.cancel, icon=":material/stop:")
+
+
+def _standing(job: Job[Any], progress: Progress) -> None:
+    word, colour = _BADGES[progress.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(word, color=colour)
+        st.text(job.name)
+    if progress.error is not None:
+        error_box(progress.error.cause if isinstance(progress.error, BatchFailed) else progress.error)
+    st.progress(progress.share)
+    st.text(progress.words)
+
+
+def _report(report: BatchReport) -> None:
+    with st.container(horizontal=True):
+        st.metric("Done", formats.number(len(report.written)), border=True)
+        st.metric("Changed by somebody else", formats.number(len(report.conflicts)), border=True)
+        st.metric("Not known", formats.number(len(report.unknown)), border=True)
+        st.metric("Not done", formats.number(len(report.left)), border=True)
+    st.caption(
+        f"{formats.number(report.capacity_units)} write units: a transaction takes twice those of single writes."
+    )
+    if report.unknown:
+        st.write(
+            "Of the records that are not known the answer got lost. They were written all together or not at all; "
+            "writing them again does no harm."
+        )
+    for title, changes in (
+        ("Done", report.written),
+        ("Changed by somebody else since they were read, and left alone", [one.change for one in report.conflicts]),
+        ("Not known", report.unknown),
+        ("Not done", report.left),
+    ):
+        if changes:
+            with st.expander(f"{title}: {formats.counted(len(changes), 'record')}"):
+                _names(changes)
+    rest = [weather_csv.row_of(change.record) for change in report.rest if change.record is not None]
+    if rest:
+        st.download_button(
+            f"Download the {formats.counted(len(rest), 'record')} not written",
+            weather_csv.write(rest),
+            "weather-records-rest.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _names(changes: Sequence[Change]) -> None:
+    st.dataframe(
+        pd.DataFrame({"Location": [change.location for change in changes[:_NAMED]]}),
+        hide_index=True,
+        height=200,
+        alt="Locations",
+    )
+    if len(changes) > _NAMED:
+        st.caption(f"The first {_NAMED:,}.")

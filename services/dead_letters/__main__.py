@@ -1,0 +1,263 @@
+"""`python -m services.dead_letters list|show|plan|repair|delete|purge`: the dead-letter page for terminals and scripts.
+
+Exit codes: 0 done (list: the queue is empty), 1 something failed or was not seen, 2 it could not start,
+3 (list only) there are dead letters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from provision import names
+from services import targets
+from services.audit import Audit
+from services.aws import Aws
+from services.dead_letters.cases import Casebook
+from services.dead_letters.evidence import from_log
+from services.dead_letters.export import described, described_letter
+from services.dead_letters.letter import DeadLetter
+from services.dead_letters.memory import Memory
+from services.dead_letters.purge import purge
+from services.dead_letters.queue import DeadLetterQueue, Look
+from services.dead_letters.repair import Fate, Handle, Order, Report, deleting, repairing, work
+from services.dead_letters.standing import Case, plan
+from services.errors import DashboardError
+from services.jobs import Control
+from services.log_tail import LogTail, LogView
+from services.momento import MomentoCache
+from services.reconcile import Reconciler
+from services.weather import WeatherTable
+
+#: Letters that one command looks at.
+MOST = 20_000
+#: How long one reading of the log may take, in seconds.
+READ_S = 20.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the commands ask."""
+
+    queue: DeadLetterQueue
+    casebook: Casebook
+    reconciler: Reconciler
+    audit: Audit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        with _parts() as parts:
+            code: int = options.run(parts, options)
+            return code
+    except DashboardError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped. What was not done is in the queue; messages that were held show again within a minute.")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m services.dead_letters",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    choosing = argparse.ArgumentParser(add_help=False)
+    choosing.add_argument("--pipe", choices=names.FLOWS, help="only letters of this pipe")
+    choosing.add_argument("--id", action="append", metavar="ID", help="only this message; may be repeated")
+    choosing.add_argument("--json", action="store_true", help="one JSON object a line")
+    acting = argparse.ArgumentParser(add_help=False)
+    acting.add_argument("--why", required=True, help="the reason, for the audit log")
+    acting.add_argument("--yes", action="store_true", help="do not ask")
+    for name, run, parents, words in (
+        ("list", _list, [choosing], "the messages, oldest first"),
+        ("show", _show, [choosing], "each message with its record and both sides of its key now"),
+        ("plan", _plan, [choosing], "what a repair would do; changes nothing"),
+        ("repair", _repair, [choosing, acting], "bring the cache to the table for each key, then delete the message"),
+        ("delete", _delete, [choosing, acting], "delete messages as they are"),
+    ):
+        command = commands.add_parser(name, parents=parents, help=words, description=words)
+        command.set_defaults(run=run)
+        if name == "repair":
+            command.add_argument("--rate", type=float, default=50.0, help="at most so many a second (default 50)")
+    purge = commands.add_parser("purge", parents=[acting], help="delete every message")
+    purge.add_argument("--json", action="store_true", help="one JSON object")
+    purge.add_argument("--queue", required=True, help="the queue's name, as a confirmation")
+    purge.set_defaults(run=_purge)
+    return parser
+
+
+@contextmanager
+def _parts() -> Iterator[Parts]:
+    _, access, address = targets.of_environment()
+    aws, cache = Aws(access), MomentoCache(address)
+    tail = LogTail(aws)
+    try:
+        table = WeatherTable(aws)
+        audit = Audit(aws)
+        memory = Memory(lambda: audit)
+        witness = from_log(tail, lambda: _read_back(tail))
+        casebook = Casebook(aws, cache, table, witness, lambda: memory.kept().records)
+        yield Parts(DeadLetterQueue(aws), casebook, Reconciler(cache, table), audit)
+    finally:
+        tail.close()
+        cache.close()
+        aws.close()
+
+
+def _read_back(tail: LogTail) -> LogView:
+    """The log of the window that was asked for, as far as it can be read in READ_S. Raises DashboardError."""
+    deadline = time.monotonic() + READ_S
+    view = tail.refresh()
+    while view.state.reading_back and time.monotonic() < deadline:
+        view = tail.refresh()
+    return view
+
+
+def _list(parts: Parts, options: argparse.Namespace) -> int:
+    look = parts.queue.look(MOST)
+    letters = _chosen(look, options)
+    for case in parts.casebook.unread(letters) if letters else ():
+        letter = case.letter
+        _say(
+            options,
+            described_letter(letter) | {"cause": case.cause.words},
+            f"{letter.message_id}  {_age(letter):>8}  {letter.pipe or letter.problem}  {case.cause.words}",
+        )
+    if not options.json:
+        print(f"{len(letters):,} of about {look.about:,} messages." if letters else "The queue is empty.")
+    return 3 if letters else 0
+
+
+def _show(parts: Parts, options: argparse.Namespace) -> int:
+    letters = _chosen(parts.queue.look(MOST), options)
+    for case in parts.casebook.cases(letters):
+        cause, found = case.cause, case.hydrated
+        where = f" in the {cause.stage}" if cause.stage else ""
+        _say(
+            options,
+            described(case),
+            "\n".join(
+                (
+                    f"{case.letter.message_id}  {case.letter.pipe or case.letter.problem}",
+                    f"  {case.standing.value}: {case.why}",
+                    f"  cause: {cause.words}{where} ({cause.join.value})",
+                    f"  record: {found.recovery.value}",
+                    *(f"    {record.event_name} {record.location!r}" for record in found.records),
+                    *(f"  {key.location!r}: {key.step.value} {key.problem}".rstrip() for key in case.keys),
+                )
+            ),
+        )
+    return 0
+
+
+def _plan(parts: Parts, options: argparse.Namespace) -> int:
+    planned = plan(parts.casebook.cases(_chosen(parts.queue.look(MOST), options)))
+    _say(options, asdict(planned), f"{planned.letters:,} messages. {planned.words()}")
+    return 0
+
+
+def _repair(parts: Parts, options: argparse.Namespace) -> int:
+    cases = parts.casebook.cases(_chosen(parts.queue.look(MOST), options))
+    planned = plan(cases)
+    if not _agreed(options, f"{planned.letters:,} messages. {planned.words()} Repair them?"):
+        return 1
+    return _act(parts, options, "Repair dead letters", cases, repairing(parts.reconciler), options.rate)
+
+
+def _delete(parts: Parts, options: argparse.Namespace) -> int:
+    letters = _chosen(parts.queue.look(MOST), options)
+    if not _agreed(options, f"Delete {len(letters):,} messages for good? Nothing is repaired."):
+        return 1
+    cases = parts.casebook.cases(letters)
+    return _act(parts, options, "Delete dead letters", cases, deleting, 1000.0)
+
+
+def _purge(parts: Parts, options: argparse.Namespace) -> int:
+    if options.queue != names.QUEUE:
+        print(f"--queue is {options.queue!r}, and the queue is {names.QUEUE!r}: nothing was deleted.", file=sys.stderr)
+        return 2
+    total = parts.queue.depth().total
+    if not _agreed(options, f"Delete all of about {total:,} messages for good? Nothing is repaired."):
+        return 1
+    letters = parts.queue.look(MOST).letters
+    total = purge(parts.queue, parts.audit, _who(), options.why, options.queue, letters)
+    _say(options, {"purged": True, "about": total}, "Purged. SQS takes up to a minute.")
+    return 0
+
+
+def _act(
+    parts: Parts, options: argparse.Namespace, act: str, cases: Sequence[Case], handle: Handle, rate: float
+) -> int:
+    order = Order(
+        act,
+        _who(),
+        options.why,
+        {case.letter.message_id: case.letter for case in cases},
+        {case.letter.message_id: tuple(key.location for key in case.keys) for case in cases},
+        rate,
+    )
+    report = work(parts.queue, parts.audit, order, handle, Control())
+    _tell(options, report)
+    incomplete = report.stopped or report.count(Fate.FAILED) or report.count(Fate.NOT_SEEN)
+    return 1 if incomplete else 0
+
+
+def _tell(options: argparse.Namespace, report: Report) -> None:
+    for result in report.results:
+        if options.json:
+            print(json.dumps(result.line(), ensure_ascii=False))
+        elif result.fate in (Fate.FAILED, Fate.NOT_SEEN):
+            print(f"{result.message_id}  {result.fate.value}: {result.why}")
+    print(report.words(), file=sys.stderr if options.json else sys.stdout)
+
+
+def _chosen(look: Look, options: argparse.Namespace) -> list[DeadLetter]:
+    pipe = names.pipe(options.pipe) if options.pipe else None
+    return [
+        letter
+        for letter in look.letters
+        if pipe in (None, letter.pipe) and (not options.id or letter.message_id in options.id)
+    ]
+
+
+def _agreed(options: argparse.Namespace, question: str) -> bool:
+    if options.yes:
+        return True
+    try:
+        agreed = input(f"{question} Type yes to go on: ").strip() == "yes"
+    except EOFError:
+        agreed = False
+    if not agreed:
+        print("Nothing was changed.")
+    return agreed
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()} (command line)"
+
+
+def _say(options: argparse.Namespace, content: Mapping[str, Any], words: str) -> None:
+    print(json.dumps(content, ensure_ascii=False, default=str) if options.json else words)
+
+
+def _age(letter: DeadLetter) -> str:
+    minutes = (time.time() - letter.sent_at.timestamp()) / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

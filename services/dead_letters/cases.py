@@ -1,0 +1,130 @@
+"""Bringing together what is known of dead letters: record, cause, and both sides of each key now.
+
+letters ─▶ records of the stream, else saved ones ─┬─▶ keys ─▶ table and cache, each key once ─▶ cases
+           the pipes' log, where both are gone ────┘
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from provision import names
+from services.aws import Aws
+from services.dead_letters.causes import Cause
+from services.dead_letters.evidence import Evidence, Witness
+from services.dead_letters.letter import DeadLetter
+from services.dead_letters.records import Hydrated, Recovery, hydrate
+from services.dead_letters.standing import Case, KeyState, Standing, judge
+from services.errors import DashboardError
+from services.momento import MomentoCache
+from services.reconcile import goal
+from services.weather import WeatherTable
+
+#: Found records that are kept, so that no look reads them from the stream again.
+KEPT = 50_000
+#: Keys that are read at once.
+_READERS = 8
+#: What saving may bring back.
+_LOST = frozenset({Recovery.TRIMMED, Recovery.GONE, Recovery.UNREADABLE})
+
+#: Saved records by message id.
+SavedRecords = Callable[[], Mapping[str, Hydrated]]
+
+_NO_KEYS = {
+    Recovery.TRIMMED: "The stream has forgotten the record, and the pipes' log does not tell its key.",
+    Recovery.GONE: "The stream is gone, and the pipes' log does not tell the record's key.",
+    Recovery.NOWHERE: "The message does not point at a record.",
+    Recovery.UNREADABLE: "The record cannot be read from the stream.",
+}
+
+
+class Casebook:
+    """Makes cases of letters. Safe to share between threads."""
+
+    def __init__(
+        self, aws: Aws, cache: MomentoCache, table: WeatherTable, witness: Witness, saved: SavedRecords
+    ) -> None:
+        self._aws = aws
+        self._cache = cache
+        self._table = table
+        self._witness = witness
+        self._saved = saved
+        self._found: OrderedDict[str, Hydrated] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def hydrated(self, letters: Iterable[DeadLetter]) -> dict[str, Hydrated]:
+        """What each letter points at, by message id. Raises a DashboardError when the stream cannot be read."""
+        letters = list(letters)
+        with self._lock:
+            known = {
+                each.message_id: self._found[each.message_id] for each in letters if each.message_id in self._found
+            }
+            fresh = hydrate(self._aws, [each for each in letters if each.message_id not in known])
+            self._found.update({name: what for name, what in fresh.items() if what.recovery is Recovery.FOUND})
+            while len(self._found) > KEPT:
+                self._found.popitem(last=False)
+        lost = [name for name, what in fresh.items() if what.recovery in _LOST]
+        saved = self._saved() if lost else {}
+        return known | fresh | {name: saved[name] for name in lost if name in saved}
+
+    def cases(self, letters: Sequence[DeadLetter]) -> tuple[Case, ...]:
+        """The cases of the letters, in their order, with both sides of every key read now. Raises DashboardError."""
+        hydrated, evidence = self.hydrated(letters), self._witness(letters)
+        locations = _locations(letters, hydrated, evidence)
+        states = self._states({location for each in locations.values() for location in each})
+        return tuple(
+            judge(
+                letter,
+                [states[location] for location in locations[letter.message_id]],
+                _no_keys(hydrated[letter.message_id]),
+                evidence.failing.get(letter.pipe, ""),
+                evidence.causes.get(letter.message_id, Cause()),
+                hydrated[letter.message_id],
+            )
+            for letter in letters
+        )
+
+    def unread(self, letters: Sequence[DeadLetter]) -> tuple[Case, ...]:
+        """The cases of the letters without a look at the stream, the table and the cache. Never raises."""
+        evidence = self._witness(letters)
+        return tuple(
+            Case(
+                letter,
+                (),
+                Standing.NOT_READ,
+                "Its record and key are read when it is opened or planned.",
+                evidence.causes.get(letter.message_id, Cause()),
+            )
+            for letter in letters
+        )
+
+    def _states(self, locations: Collection[str]) -> dict[str, KeyState]:
+        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="dead letters") as pool:
+            return {state.location: state for state in pool.map(self._state, sorted(locations))}
+
+    def _state(self, location: str) -> KeyState:
+        try:
+            cached = self._cache.get(names.CACHE, location).value
+            table = self._table.get(location)
+        except DashboardError as error:
+            return KeyState(location, problem=str(error))
+        return KeyState(location, table.item, cached, goal(table, cached))
+
+
+def _no_keys(hydrated: Hydrated) -> str:
+    why = _NO_KEYS.get(hydrated.recovery, "The record has no key of this table.")
+    return f"{why} {hydrated.problem}".strip()
+
+
+def _locations(
+    letters: Sequence[DeadLetter], hydrated: Mapping[str, Hydrated], evidence: Evidence
+) -> dict[str, tuple[str, ...]]:
+    """The keys of each letter: from its records, or from the log when it points at one record."""
+    found = {}
+    for letter in letters:
+        told = evidence.locations.get(letter.first_sequence_number, "") if letter.batch_size == 1 else ""
+        found[letter.message_id] = hydrated[letter.message_id].locations or ((told,) if told else ())
+    return found

@@ -1,0 +1,29 @@
+"""Purging the queue: every message is deleted at once, those that nobody has looked at too. An act of the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from provision import names
+from services.audit import Audit
+from services.dead_letters.letter import DeadLetter
+from services.dead_letters.queue import DeadLetterQueue
+from services.errors import InvalidInput
+
+PURGE = "Purge the dead-letter queue"
+
+
+def purge(queue: DeadLetterQueue, audit: Audit, who: str, why: str, typed: str, letters: Sequence[DeadLetter]) -> int:
+    """Purges, once `typed` is the queue's name. Returns about how many messages there were. Raises DashboardError.
+
+    The bodies of `letters`, those that a look saw, are in the audit log before anything is deleted.
+    """
+    if typed != names.QUEUE:
+        raise InvalidInput("queue", f"That is not the queue's name, which is {names.QUEUE}: nothing was deleted.")
+    about = queue.depth().total
+    lines = [{"message": letter.message_id, "body": letter.body} for letter in letters]
+    with audit.acting(PURGE, who, why, about=about, seen=len(lines)) as act:
+        act.list(lines)
+        queue.purge()
+        act.end("purged", [])
+    return about

@@ -1,0 +1,46 @@
+"""Publishing the event of a dead letter to the topic again: marked as a replay, and only when somebody chooses it.
+
+The message is the one that the topic-publish pipe would have sent, with one more member, `ReplayOf`: the sequence
+number of the change. Subscribers that read only the other members take it for the event; those that care can tell.
+"""
+
+from __future__ import annotations
+
+import json
+
+from provision import names
+from services.cache_document import NUMBERS
+from services.dead_letters.letter import DeadLetter
+from services.dead_letters.records import Hydrated, StreamRecord
+from services.dead_letters.repair import Fate, Handle, Result
+from services.errors import DashboardError
+from services.momento import MomentoCache
+
+
+def message(record: StreamRecord) -> str:
+    """The text to publish for a change of the table."""
+    new = record.new or {}
+    content = {
+        "EventType": record.event_name,
+        "Location": record.location,
+        **{name: new.get(name, "") for name in NUMBERS},
+        "ReplayOf": record.sequence_number,
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def republishing(cache: MomentoCache, hydrated: dict[str, Hydrated]) -> Handle:
+    """Publishes every change that a message points at, in their order."""
+
+    def publish(letter: DeadLetter, locations: tuple[str, ...]) -> Result:
+        records = hydrated[letter.message_id].records if letter.message_id in hydrated else ()
+        if not records:
+            return Result(letter.message_id, Fate.FAILED, locations, "The stream has forgotten the record.")
+        try:
+            for record in records:
+                cache.publish(names.CACHE, names.TOPIC, message(record))
+        except DashboardError as error:
+            return Result(letter.message_id, Fate.FAILED, locations, str(error))
+        return Result(letter.message_id, Fate.PUBLISHED, locations)
+
+    return publish

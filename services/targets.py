@@ -1,0 +1,19 @@
+"""What a command line works on: the same target as the dashboard's, from the same settings."""
+
+from __future__ import annotations
+
+from services import aws, config
+from services.config import AwsAccess, Target
+from services.momento_keys import MomentoAddress
+from services.runtime import read_environment
+from services.sandbox_process import SandboxProcess
+
+
+def of_environment() -> tuple[Target, AwsAccess, MomentoAddress]:
+    """The target with its AWS access and Momento address. Raises NotConfigured, and SandboxNotRunning."""
+    configuration = config.load(read_environment(), aws.default_chain)
+    if configuration.aws is not None:
+        return Target.AWS, configuration.aws.aws, configuration.aws.momento
+    info = SandboxProcess().ready()
+    assert info.momento is not None, "a ready sandbox has its Momento port in the state file"
+    return Target.SANDBOX, info.aws, info.momento

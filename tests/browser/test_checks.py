@@ -1,0 +1,70 @@
+"""The page Checks in a browser: every tab fits and shuts nobody out, and the canary runs from a click."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_accessibility import violations
+from tests.browser.test_every_page import BACKGROUNDS, WIDTHS
+from tests.browser.viewer import expect_no_failure, expect_title, open_page
+
+TABS = {
+    "Settings": "What is checked",
+    "Canary": "Run the canary every",
+    "Metrics": "CloudWatch beside the pipes' log",
+    "Alarms": "The stack has no alarms",
+}
+
+
+@pytest.mark.parametrize("scheme", BACKGROUNDS)
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_fits_and_shuts_nobody_out(
+    page: Page, dashboard_url: str, console_errors: list[str], tab: str, scheme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{dashboard_url}/checks?show={tab}")
+        expect_title(page, "Checks")
+        expect(page.get_by_text(TABS[tab]).first).to_be_visible()
+        for inside, outside in page.evaluate(WIDTHS):
+            assert inside <= outside, f"{inside - outside} px too wide at {width} px"
+        assert violations(page) == []
+    expect_no_failure(page, console_errors)
+
+
+def test_the_canary_is_started_passes_and_is_stopped(page: Page, dashboard_url: str, console_errors: list[str]) -> None:
+    open_page(page, dashboard_url, "checks")
+    page.get_by_role("tab", name="Canary").click()
+    page.get_by_role("button", name="Start the canary").click()
+
+    expect(page.get_by_text("The last canary passed every stage")).to_be_visible()
+    expect(page.locator("[data-testid=stVegaLiteChart] svg").first).to_be_visible()
+
+    page.get_by_role("button", name="Stop the canary").click()
+    expect(page.get_by_test_id("stMetricValue").filter(has_text="off")).to_be_visible()
+    expect_no_failure(page, console_errors)
+
+
+def test_the_open_tab_is_in_the_address(page: Page, dashboard_url: str) -> None:
+    open_page(page, dashboard_url, "checks")
+    page.get_by_role("tab", name="Alarms").click()
+
+    expect(page).to_have_url(f"{dashboard_url}/checks?show=Alarms")
+
+
+def test_the_table_of_calls_stays_open_while_their_number_changes(page: Page, dashboard_url: str) -> None:
+    open_page(page, dashboard_url, "checks")
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("AWS calls by operation").click()
+    expect(sidebar.get_by_test_id("stDataFrame")).to_be_visible()
+
+    number = sidebar.get_by_text("AWS calls: ")
+    before = number.inner_text()
+    page.get_by_role("button", name="Refresh").click()
+    expect(number).not_to_have_text(before)
+
+    expect(sidebar.get_by_test_id("stDataFrame")).to_be_visible()

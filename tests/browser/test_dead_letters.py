@@ -1,0 +1,101 @@
+"""The story of a failure in a browser: it breaks, it is seen and understood, it is repaired, and that is proved."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from provision.names import QUEUE, TABLE
+from sandbox.state import SandboxState
+from services.sandbox_admin import SandboxAdmin
+from tests.app.wire import item
+from tests.browser.viewer import badge, cell, expect_no_failure, go_to, look_up, main, open_page, select_letter
+from tests.conftest import AwsClients
+from tests.sandbox.running_pipeline import quiet
+
+#: How long a page may take to show a failure with its cause, and a repair its end (ms).
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture
+def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
+    """The admin port of a sandbox at rest with an empty queue; no fault is on afterwards."""
+    admin, sqs = SandboxAdmin(sandbox_stack.admin_url), aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    quiet(admin, {})
+    sqs.purge_queue(QueueUrl=url)
+    yield admin
+    admin.clear_faults()
+    quiet(admin, {})
+    sqs.purge_queue(QueueUrl=url)
+
+
+def test_a_failure_is_seen_understood_repaired_and_proved(
+    page: Page, dashboard_url: str, admin: SandboxAdmin, aws: AwsClients, console_errors: list[str]
+) -> None:
+    town, ticket = f"Town {uuid.uuid4().hex[:8]}", f"ticket {uuid.uuid4().hex[:6]}"
+    open_page(page, dashboard_url, "dead-letters")
+    expect(main(page).get_by_text("The queue is empty.")).to_be_visible(timeout=PATIENCE_MS)
+
+    # It breaks, and the open page shows it with its cause.
+    admin.fail_momento(500, 2)
+    aws.client("dynamodb").put_item(TableName=TABLE, Item=item(town))
+    expect(cell(page, town).first).to_have_count(1, timeout=PATIENCE_MS)
+    expect(main(page).get_by_text("2 arrivals since you opened the page")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_role("link", name="2 dead letters")).to_be_visible()
+    select_letter(page, 0)
+    expect(main(page).get_by_text("Failed in the target call. Found by sequence number.")).to_be_visible()
+    expect(main(page).get_by_text(f"INSERT {town}")).to_be_visible()
+    select_letter(page, 0)
+
+    # It is repaired, all of it.
+    page.get_by_role("button", name="Repair all 2").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("2 messages. 1 key: 1 to put, 0 to delete, 0 already right.", timeout=PATIENCE_MS)
+    dialog.get_by_role("textbox", name="Reason").fill(ticket)
+    dialog.get_by_role("button", name="Repair them").click()
+    expect(dialog).to_have_count(0, timeout=PATIENCE_MS)
+    expect(main(page).get_by_text("The last work")).to_be_visible(timeout=PATIENCE_MS)
+    expect(main(page).get_by_text("The queue is empty.")).to_be_visible(timeout=PATIENCE_MS)
+
+    # A reload still shows what was done, and the audit who did it.
+    page.reload()
+    expect(page.locator(".st-key-letters_work")).to_contain_text(f"Reason: {ticket}", timeout=PATIENCE_MS)
+    go_to(page, "Audit")
+    expect(cell(page, ticket)).to_have_count(1, timeout=PATIENCE_MS)
+    go_to(page, "Lookup")
+    look_up(page, town)
+    expect(badge(page, "HIT")).to_be_visible()
+    expect(main(page).get_by_text("The cache and the table agree.")).to_be_visible()
+    expect_no_failure(page, console_errors)
+
+
+def test_a_deletion_comes_after_a_download(
+    page: Page, dashboard_url: str, admin: SandboxAdmin, aws: AwsClients, console_errors: list[str]
+) -> None:
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    for body in ("first", "second"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    open_page(page, dashboard_url, "dead-letters")
+    # The page may still show what an earlier test left.
+    expect(main(page).get_by_test_id("stText").filter(has_text="2 of 2 messages match.")).to_be_visible()
+    expect(cell(page, "Not a dead letter of a DynamoDB pipe; shown as it came.")).to_have_count(2, timeout=PATIENCE_MS)
+    select_letter(page, 0)
+
+    page.get_by_role("button", name="Delete 1 selected").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Delete them")).to_be_disabled()
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Download them first").click()
+    assert '"body": "first"' in download.value.path().read_text()
+    dialog.get_by_role("textbox", name="Reason").fill("drill")
+    dialog.get_by_role("button", name="Delete them").click()
+
+    expect(dialog).to_have_count(0, timeout=PATIENCE_MS)
+    expect(main(page).get_by_text("Showing all 1,")).to_be_visible(timeout=PATIENCE_MS)
+    expect(main(page).get_by_test_id("stCode").filter(has_text="second")).to_be_visible()
+    expect_no_failure(page, console_errors)

@@ -1,0 +1,115 @@
+"""The dead-letter commands, as a person or a script runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.stack import ROOT, child_environment
+from provision import names
+from sandbox.state import SandboxState
+from services.pipeline import Pipeline
+from services.sandbox_admin import SandboxAdmin
+from services.weather import check
+from tests.conftest import AwsClients, wait_until
+from tests.sandbox.running_pipeline import drain_queue, quiet, running_pipeline
+
+
+@pytest.fixture(scope="module")
+def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
+    with running_pipeline(sandbox_stack) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def two_letters(sandbox_stack: SandboxState, aws: AwsClients, pipeline: Pipeline) -> Iterator[str]:
+    """The location of a record whose put and whose event failed; the fault is over."""
+    admin = SandboxAdmin(sandbox_stack.admin_url)
+    quiet(admin, {})
+    drain_queue(aws)
+    place = f"Svolvær {time.time_ns()}"
+    record, _ = check({"Location": place, "MaxTemp": 50, "MinTemp": 40, "ChancesOfPrecipitation": 10, "TTL": 300})
+    assert record is not None
+    admin.use_wrong_key()
+    pipeline.table.put(record)
+    wait_until(lambda: len(pipeline.queue.look().letters) == 2, what="two dead letters")
+    admin.use_right_key()
+    # The pipes deliver again, which the log tells; else the target would count as failing.
+    after, _ = check(
+        {"Location": f"{place} after", "MaxTemp": 50, "MinTemp": 40, "ChancesOfPrecipitation": 1, "TTL": 9}
+    )
+    assert after is not None
+    assert pipeline.put(after).complete
+    yield place
+    drain_queue(aws)
+
+
+def run(folder: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "services.dead_letters", *arguments],
+        cwd=ROOT,
+        env=child_environment(folder),
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_whole_way_from_the_list_to_an_empty_queue(two_letters: str, sandbox_dir: Path, pipeline: Pipeline) -> None:
+    listed = run(sandbox_dir, "list", "--json")
+    shown = run(sandbox_dir, "show", "--pipe", names.CACHE_PUT, "--json")
+    planned = run(sandbox_dir, "plan", "--json")
+    refused = run(sandbox_dir, "repair", "--why", "drill", answer="no\n")
+    repaired = run(sandbox_dir, "repair", "--why", "drill", "--yes", "--json")
+    empty = run(sandbox_dir, "list")
+
+    assert (listed.returncode, len(lines(listed))) == (3, 2)
+    (case,) = lines(shown)
+    assert (case["standing"], case["keys"][0]["location"], case["keys"][0]["step"]) == (
+        "repairable",
+        two_letters,
+        "put",
+    )
+    assert case["records"][0]["event_name"] == "INSERT"
+    assert (lines(planned)[0]["keys"], lines(planned)[0]["put"], lines(planned)[0]["events_lost"]) == (1, 1, 1)
+    assert (refused.returncode, "Nothing was changed." in refused.stdout) == (1, True)
+    assert repaired.returncode == 0, repaired.stderr
+    assert sorted(line["fate"] for line in lines(repaired)) == ["already right", "repaired"]
+    assert pipeline.cache.get(names.CACHE, two_letters).hit
+    assert (empty.returncode, empty.stdout) == (0, "The queue is empty.\n")
+
+
+def test_purging_takes_the_name_of_the_queue(two_letters: str, sandbox_dir: Path) -> None:
+    wrong = run(sandbox_dir, "purge", "--queue", "another", "--why", "drill", "--yes")
+    right = run(sandbox_dir, "purge", "--queue", names.QUEUE, "--why", "drill", "--yes")
+
+    assert (wrong.returncode, "nothing was deleted" in wrong.stderr) == (2, True)
+    assert right.returncode == 0, right.stderr
+    assert run(sandbox_dir, "list").returncode == 0
+
+
+def test_without_a_sandbox_it_says_so(tmp_path: Path) -> None:
+    done = run(tmp_path, "list")
+
+    assert done.returncode == 2
+    assert "sandbox" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reason_is_needed_to_change_anything(sandbox_dir: Path) -> None:
+    done = run(sandbox_dir, "repair", "--yes")
+
+    assert done.returncode == 2
+    assert "--why" in done.stderr

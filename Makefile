@@ -1,4 +1,4 @@
-# Commands for people: make demo, make test, make lint, make bench, make clean.
+# Commands for people: make demo, make test, make lint, make bench, make verify-aws, make clean.
 # Needs only make (GNU 3.81 or newer) and Python 3.11 or newer. All that is installed goes into .venv.
 #
 #   make demo ARGS="--server.port 8600"    arguments for streamlit
@@ -17,13 +17,14 @@ PYTHON  ?=
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 ARGS    ?=
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench verify-aws clean
 
 help:
 	@echo "make demo    the dashboard on an embedded pipeline, in the browser"
 	@echo "make test    every test, those in a real browser included (BROWSER=0 leaves them out)"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   measurements, as a table"
+	@echo "make verify-aws   makes a stack in the AWS account of .env, drives it, and takes it away (docs/verify-on-aws.md)"
 	@echo "make clean   removes .venv, caches and the sandbox's state"
 
 demo: $(RUNS)
@@ -44,6 +45,10 @@ lint: $(TESTS)
 
 bench: $(TESTS)
 	@$(PY) -m bench $(ARGS)
+
+verify-aws: $(RUNS)
+	@TARGET=aws $(PY) -m provision doctor
+	@TARGET=aws $(PY) -m provision verify $(ARGS)
 
 clean:
 	rm -rf $(VENV) .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,12 +1,14 @@
 """The names of the stack, in one place. Leaf module: everything may import it, it imports nothing of ours."""
 
-TABLE = "weather-stats-demo"
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
 TABLE_KEY = "Location"
-SECRET = "momento-eventbridge-api-key"
-CONNECTION = "weather-stats-demo-connection"
-QUEUE = "weather-stats-demo-dlq"
-ROLE = "AmazonEventBridgePipeWeatherStatsDemoEventToMomentoCache"
 ROLE_POLICY = "WeatherStatsDemoPipes"
+#: The value of the tag `Project` on all that is made here.
+PROJECT = "weather-pipeline-dashboard"
 
 CACHE_PUT = "cache-put"
 TOPIC_PUBLISH = "topic-publish"
@@ -14,32 +16,121 @@ CACHE_DELETE = "cache-delete"
 #: The three flows of the pipeline, in the order in which people speak of them.
 FLOWS = (CACHE_PUT, TOPIC_PUBLISH, CACHE_DELETE)
 
-CACHE = "momento-eventbridge-cache"
-TOPIC = "momento-eventbridge-topic"
+#: With the longest name that follows it, an API destination's, a prefix of 15 and its hyphen make the limit of 64.
+_PREFIX = re.compile(r"[a-z][a-z0-9-]{0,13}[a-z0-9]|[a-z]?")
 
 
-def log_group(region: str) -> str:
-    """Name of the log group that all three pipes write to."""
-    return f"weather-stats-demo-logs-{region}"
+@dataclass(frozen=True)
+class StackNames:
+    """All names of one stack. A prefix sets it apart from others in the account; "" gives the original demo's names.
+
+    Raises ValueError for a prefix that some name could not carry.
+    """
+
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            raise ValueError(
+                f"The prefix {self.prefix!r} does not fit: up to 15 lower-case letters, digits and hyphens, "
+                "beginning with a letter and not ending with a hyphen."
+            )
+
+    @property
+    def stack(self) -> str:
+        """The stack's own name, which is the value of its tag `Stack`."""
+        return self._named("weather-stats-demo")
+
+    @property
+    def table(self) -> str:
+        """The DynamoDB table."""
+        return self._named("weather-stats-demo")
+
+    @property
+    def secret(self) -> str:
+        """The secret that holds the Momento key."""
+        return self._named("momento-eventbridge-api-key")
+
+    @property
+    def connection(self) -> str:
+        """The EventBridge connection."""
+        return self._named("weather-stats-demo-connection")
+
+    @property
+    def queue(self) -> str:
+        """The dead-letter queue."""
+        return self._named("weather-stats-demo-dlq")
+
+    @property
+    def role(self) -> str:
+        """The pipes' role. The original's name leaves no room for a prefix below IAM's limit of 64."""
+        return (
+            self._named("WeatherStatsDemoPipes")
+            if self.prefix
+            else "AmazonEventBridgePipeWeatherStatsDemoEventToMomentoCache"
+        )
+
+    @property
+    def cache(self) -> str:
+        """The Momento cache."""
+        return self._named("momento-eventbridge-cache")
+
+    @property
+    def topic(self) -> str:
+        """The Momento topic, in that cache."""
+        return self._named("momento-eventbridge-topic")
+
+    @property
+    def alerts(self) -> str:
+        """The SNS topic that alarms are sent to, and the CloudWatch dashboard."""
+        return self._named("weather-stats-demo-alerts")
+
+    @property
+    def pipes(self) -> tuple[str, ...]:
+        """The names of all pipes, in the order of FLOWS."""
+        return tuple(self.pipe(flow) for flow in FLOWS)
+
+    def log_group(self, region: str) -> str:
+        """The log group that all three pipes write to."""
+        return self._named(f"weather-stats-demo-logs-{region}")
+
+    def audit_log_group(self, region: str) -> str:
+        """The log group that tells who changed what through the dashboard, which makes it."""
+        return self._named(f"weather-stats-demo-audit-{region}")
+
+    def api_destination(self, flow: str) -> str:
+        """The API destination of one flow."""
+        return self._named(f"weather-stats-demo-{flow}-api-destination")
+
+    def pipe(self, flow: str) -> str:
+        """The pipe of one flow."""
+        return self._named(f"weather-stats-demo-{flow}-pipe")
+
+    def alarm(self, what: str) -> str:
+        """One CloudWatch alarm."""
+        return self._named(f"weather-stats-demo-{what}")
+
+    def _named(self, name: str) -> str:
+        return f"{self.prefix}-{name}" if self.prefix else name
 
 
-def audit_log_group(region: str) -> str:
-    """Name of the log group that tells who changed what through the dashboard."""
-    return f"weather-stats-demo-audit-{region}"
+#: The stack that the dashboard and the sandbox speak of.
+DEFAULT = StackNames()
 
-
-def api_destination(flow: str) -> str:
-    """Name of the API destination of one flow."""
-    return f"weather-stats-demo-{flow}-api-destination"
-
-
-def pipe(flow: str) -> str:
-    """Name of the pipe of one flow."""
-    return f"weather-stats-demo-{flow}-pipe"
-
+TABLE = DEFAULT.table
+SECRET = DEFAULT.secret
+CONNECTION = DEFAULT.connection
+QUEUE = DEFAULT.queue
+ROLE = DEFAULT.role
+CACHE = DEFAULT.cache
+TOPIC = DEFAULT.topic
+log_group = DEFAULT.log_group
+audit_log_group = DEFAULT.audit_log_group
+api_destination = DEFAULT.api_destination
+pipe = DEFAULT.pipe
 
 #: Pipe names, in the order of FLOWS.
-PIPES = tuple(pipe(flow) for flow in FLOWS)
+PIPES = DEFAULT.pipes
 
 #: Pipe name -> its flow, for the three pipes of the stack.
 FLOW_OF = {pipe(flow): flow for flow in FLOWS}

@@ -38,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--momento-http-port", type=int, default=0)
     parser.add_argument("--admin-port", type=int, default=0)
     parser.add_argument(
+        "--profile",
+        choices=["original", "production"],
+        default="original",
+        help="settings of the stack: those of Momento's demo, or those that lose no data",
+    )
+    parser.add_argument(
         "--persist",
         metavar="DIR",
         type=Path,
@@ -104,6 +110,7 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 async def _serve(options: argparse.Namespace) -> None:
     # Imported late: `env` and `--help` need none of it, and it takes most of a second.
+    from provision.settings import Profile
     from sandbox.pipes.api_destination import ConnectionFailures
     from sandbox.server import Options, Sandbox
 
@@ -114,6 +121,7 @@ async def _serve(options: argparse.Namespace) -> None:
         momento_port=options.momento_port,
         momento_http_port=options.momento_http_port,
         admin_port=options.admin_port,
+        profile=Profile(options.profile),
         connection_failures=ConnectionFailures(options.connection_failures),
     )
     sandbox = Sandbox(_with_last_ports(chosen, persistence) if persistence else chosen, persistence)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
+from provision.settings import Profile
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
 from sandbox.aws.counted_calls import CountedCalls
@@ -57,6 +58,7 @@ class Options:
     momento_port: int = 0
     momento_http_port: int = 0
     admin_port: int = 0
+    profile: Profile = Profile.ORIGINAL
     connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL
 
 
@@ -68,6 +70,7 @@ class Sandbox:
 
     def __init__(self, options: Options, persistence: Persistence | None = None) -> None:
         self._host = options.host
+        self._profile = options.profile
         self._persistence = persistence
         keys = KeyRing.mint(options.host)
         aws_socket = bind(options.host, options.aws_port)
@@ -167,7 +170,8 @@ class Sandbox:
         return url
 
     async def _provision(self) -> str:
-        await asyncio.to_thread(provision, self.state, self._on_step)
+        kept = self._persistence is not None
+        await asyncio.to_thread(provision, self.state, self._on_step, self._profile, kept=kept)
         # Only now do connection and destinations carry this run's key and endpoint.
         self.pipes.resume()
         return "table, queue, connection, API destinations, role and three pipes"

@@ -13,6 +13,8 @@ from urllib.parse import quote
 import pytest
 
 from provision import names, stack
+from provision.planner import resolved
+from provision.settings import ORIGINAL
 from sandbox.aws.calls import AwsCallFailed
 from sandbox.ledger import ledger as ledger_module
 from sandbox.ledger.ledger import Ledger
@@ -28,7 +30,7 @@ REGION = "us-west-2"
 STREAM = f"arn:aws:dynamodb:{REGION}:123456789012:table/t/stream/2026"
 DESTINATION = f"arn:aws:events:{REGION}:123456789012:api-destination/d/1"
 PIPE = f"arn:aws:pipes:{REGION}:123456789012:pipe/p"
-(DELETE,) = (flow for flow in stack.FLOWS if flow.name == names.CACHE_DELETE)
+(DELETE,) = (flow for flow in stack.flows(names.DEFAULT) if flow.name == names.CACHE_DELETE)
 
 
 class World:
@@ -98,8 +100,12 @@ class World:
         return {}
 
     def descriptions(self) -> list[dict[str, Any]]:
-        ends = stack.PipeEnds(STREAM, DESTINATION, f"arn:aws:sqs:{REGION}:123456789012:q", "role", "")
-        pipe = stack.pipe(DELETE, ends)
+        outputs = {
+            stack.TABLE: {"stream_arn": STREAM},
+            stack.destination_address(DELETE.name): {"arn": DESTINATION},
+            stack.QUEUE: {"arn": f"arn:aws:sqs:{REGION}:123456789012:q"},
+        }
+        pipe = resolved(stack.pipe(DELETE, ORIGINAL), outputs)
         source = pipe["SourceParameters"]["DynamoDBStreamParameters"]
         source |= {"StartingPosition": "TRIM_HORIZON", **self.source}
         if not self.dead_letter_queue:

@@ -3,79 +3,115 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
-import botocore.session
 import pytest
-from botocore.validate import ParamValidator
 
 from provision import names, stack
+from provision.model import Declared
+from provision.names import StackNames
+from provision.planner import in_order, resolved
+from provision.secret_text import SecretText
+from provision.settings import ORIGINAL, PRODUCTION, Profile, StackSettings
 
-ENDS = stack.PipeEnds(
-    stream="arn:aws:dynamodb:us-west-2:123456789012:table/weather-stats-demo/stream/2026-01-01T00:00:00.000",
-    destination="arn:aws:events:us-west-2:123456789012:api-destination/x/1",
-    queue="arn:aws:sqs:us-west-2:123456789012:weather-stats-demo-dlq",
-    role="arn:aws:iam::123456789012:role/x",
-    log_group="arn:aws:logs:us-west-2:123456789012:log-group:weather-stats-demo-logs-us-west-2",
-)
-FLOWS = {flow.name: flow for flow in stack.FLOWS}
+PLACE = stack.Place("us-west-2", "123456789012", "https://api.cache.example.com")
+OUTPUTS = {
+    stack.TABLE: {"stream_arn": "arn:stream"},
+    stack.QUEUE: {"arn": "arn:queue"},
+    stack.LOG_GROUP: {"arn": "arn:logs"},
+    stack.CONNECTION: {"arn": "arn:connection"},
+    stack.ROLE: {"arn": "arn:role"},
+    **{stack.destination_address(flow): {"arn": f"arn:{flow}"} for flow in names.FLOWS},
+}
+TAGS = {"Project": "weather-pipeline-dashboard", "Stack": "weather-stats-demo"}
 
 
-def test_the_table_is_keyed_by_location_and_streams_both_images() -> None:
-    table = stack.table()
-    assert table["TableName"] == "weather-stats-demo"
-    assert table["KeySchema"] == [{"AttributeName": "Location", "KeyType": "HASH"}]
-    assert table["AttributeDefinitions"] == [{"AttributeName": "Location", "AttributeType": "S"}]
-    assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+def declared(settings: StackSettings = ORIGINAL, place: stack.Place = PLACE, prefix: str = "") -> dict[str, Declared]:
+    made = stack.declared(StackNames(prefix), settings, place, SecretText("the-key"))
+    return {resource.address: resource for resource in made}
 
 
-def test_the_queue_keeps_messages_for_fourteen_days() -> None:
-    assert stack.queue() == {
-        "QueueName": "weather-stats-demo-dlq",
-        "Attributes": {"MessageRetentionPeriod": "1209600"},
+def attributes(address: str, settings: StackSettings = ORIGINAL) -> dict[str, Any]:
+    return resolved(declared(settings)[address].attributes, OUTPUTS)
+
+
+def test_the_names_are_those_of_the_original() -> None:
+    assert [resource.name for resource in declared().values()] == [
+        "momento-eventbridge-cache",
+        "weather-stats-demo",
+        "weather-stats-demo-dlq",
+        "weather-stats-demo-logs-us-west-2",
+        "weather-stats-demo-connection",
+        "momento-eventbridge-api-key",
+        "weather-stats-demo-cache-put-api-destination",
+        "weather-stats-demo-topic-publish-api-destination",
+        "weather-stats-demo-cache-delete-api-destination",
+        "AmazonEventBridgePipeWeatherStatsDemoEventToMomentoCache",
+        "weather-stats-demo-cache-put-pipe",
+        "weather-stats-demo-topic-publish-pipe",
+        "weather-stats-demo-cache-delete-pipe",
+    ]
+
+
+def test_the_original_table_queue_and_log_group() -> None:
+    assert attributes("table") == {
+        "AttributeDefinitions": [{"AttributeName": "Location", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "Location", "KeyType": "HASH"}],
+        "BillingMode": "PROVISIONED",
+        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "DeletionProtectionEnabled": False,
+        "Tags": TAGS,
     }
+    assert attributes("queue") == {"MessageRetentionPeriod": "1209600", "Tags": TAGS}
+    assert attributes("log-group") == {"RetentionInDays": 90, "Tags": TAGS}
 
 
 def test_the_connection_sends_the_bare_key_as_authorization() -> None:
-    connection = stack.connection("the-key")
-    assert connection["Name"] == "weather-stats-demo-connection"
-    assert connection["AuthorizationType"] == "API_KEY"
-    assert connection["AuthParameters"] == {
-        "ApiKeyAuthParameters": {"ApiKeyName": "Authorization", "ApiKeyValue": "the-key"}
+    assert attributes("connection") == {
+        "Description": "Connection with API Key Authorization",
+        "AuthorizationType": "API_KEY",
+        "ApiKeyName": "Authorization",
+        "Key": SecretText("the-key"),
     }
 
 
 @pytest.mark.parametrize(
-    ("flow", "method", "endpoint"),
+    ("flow", "method", "endpoint", "description"),
     [
-        ("cache-put", "PUT", "https://api.cache.example.com/cache/*"),
-        ("topic-publish", "POST", "https://api.cache.example.com/topics/*/*"),
-        ("cache-delete", "DELETE", "https://api.cache.example.com/cache/*"),
+        ("cache-put", "PUT", "https://api.cache.example.com/cache/*", "Cache Set API"),
+        ("topic-publish", "POST", "https://api.cache.example.com/topics/*/*", "Topic Publish API"),
+        ("cache-delete", "DELETE", "https://api.cache.example.com/cache/*", "Cache Delete API"),
     ],
 )
 @pytest.mark.parametrize("base", ["https://api.cache.example.com", "https://api.cache.example.com/"])
-def test_each_api_destination_calls_its_route(flow: str, method: str, endpoint: str, base: str) -> None:
-    destination = stack.api_destination(FLOWS[flow], base, "arn:connection")
-    assert destination["Name"] == f"weather-stats-demo-{flow}-api-destination"
-    assert (destination["HttpMethod"], destination["InvocationEndpoint"]) == (method, endpoint)
-    assert destination["ConnectionArn"] == "arn:connection"
+def test_each_api_destination_calls_its_route(
+    flow: str, method: str, endpoint: str, description: str, base: str
+) -> None:
+    destination = declared(place=stack.Place("us-west-2", "1", base))[f"destination/{flow}"]
+    assert resolved(destination.attributes, OUTPUTS) == {
+        "Description": description,
+        "ConnectionArn": "arn:connection",
+        "InvocationEndpoint": endpoint,
+        "HttpMethod": method,
+    }
 
 
 @pytest.mark.parametrize("flow", names.FLOWS)
-def test_every_pipe_tries_once_then_dead_letters_and_logs_everything(flow: str) -> None:
-    pipe = stack.pipe(FLOWS[flow], ENDS)
-    assert pipe["Name"] == f"weather-stats-demo-{flow}-pipe"
+def test_every_original_pipe_tries_once_then_dead_letters_and_logs_everything(flow: str) -> None:
+    pipe = attributes(f"pipe/{flow}")
     assert pipe["SourceParameters"]["DynamoDBStreamParameters"] == {
         "BatchSize": 1,
         "StartingPosition": "LATEST",
         "MaximumRetryAttempts": 0,
-        "DeadLetterConfig": {"Arn": ENDS.queue},
+        "DeadLetterConfig": {"Arn": "arn:queue"},
     }
     assert pipe["LogConfiguration"] == {
-        "CloudwatchLogsLogDestination": {"LogGroupArn": ENDS.log_group},
+        "CloudwatchLogsLogDestination": {"LogGroupArn": "arn:logs"},
         "Level": "INFO",
         "IncludeExecutionData": ["ALL"],
     }
-    assert (pipe["Source"], pipe["Target"], pipe["RoleArn"]) == (ENDS.stream, ENDS.destination, ENDS.role)
+    assert (pipe["Source"], pipe["Target"], pipe["RoleArn"]) == ("arn:stream", f"arn:{flow}", "arn:role")
 
 
 @pytest.mark.parametrize(
@@ -83,16 +119,15 @@ def test_every_pipe_tries_once_then_dead_letters_and_logs_everything(flow: str) 
     [("cache-put", '{"eventName":["INSERT","MODIFY"]}'), ("cache-delete", '{"eventName":["REMOVE"]}')],
 )
 def test_cache_pipes_filter_by_event_name(flow: str, pattern: str) -> None:
-    source = stack.pipe(FLOWS[flow], ENDS)["SourceParameters"]
-    assert source["FilterCriteria"] == {"Filters": [{"Pattern": pattern}]}
+    assert attributes(f"pipe/{flow}")["SourceParameters"]["FilterCriteria"] == {"Filters": [{"Pattern": pattern}]}
 
 
 def test_the_topic_pipe_takes_every_record() -> None:
-    assert "FilterCriteria" not in stack.pipe(FLOWS["topic-publish"], ENDS)["SourceParameters"]
+    assert "FilterCriteria" not in attributes("pipe/topic-publish")["SourceParameters"]
 
 
 def test_cache_put_stores_the_record_under_its_location_for_its_ttl() -> None:
-    target = stack.pipe(FLOWS["cache-put"], ENDS)["TargetParameters"]
+    target = attributes("pipe/cache-put")["TargetParameters"]
     assert target["HttpParameters"] == {
         "PathParameterValues": ["momento-eventbridge-cache"],
         "QueryStringParameters": {
@@ -104,7 +139,7 @@ def test_cache_put_stores_the_record_under_its_location_for_its_ttl() -> None:
 
 
 def test_topic_publish_leads_with_the_event_type() -> None:
-    target = stack.pipe(FLOWS["topic-publish"], ENDS)["TargetParameters"]
+    target = attributes("pipe/topic-publish")["TargetParameters"]
     assert target["HttpParameters"] == {
         "PathParameterValues": ["momento-eventbridge-cache", "momento-eventbridge-topic"]
     }
@@ -118,8 +153,7 @@ def test_topic_publish_leads_with_the_event_type() -> None:
 
 
 def test_cache_delete_names_the_key_and_has_no_template() -> None:
-    target = stack.pipe(FLOWS["cache-delete"], ENDS)["TargetParameters"]
-    assert target == {
+    assert attributes("pipe/cache-delete")["TargetParameters"] == {
         "HttpParameters": {
             "PathParameterValues": ["momento-eventbridge-cache"],
             "QueryStringParameters": {"key": "$.dynamodb.Keys.Location.S"},
@@ -128,29 +162,66 @@ def test_cache_delete_names_the_key_and_has_no_template() -> None:
 
 
 def test_the_role_may_read_the_stream_send_dead_letters_and_call_the_destinations_and_nothing_else() -> None:
-    statements = json.loads(stack.role_policy("arn:stream", "arn:queue", ["arn:a", "arn:b", "arn:c"]))["Statement"]
+    statements = attributes("role")["Policy"]["Statement"]
     allowed = {tuple(statement["Resource"]): set(statement["Action"]) for statement in statements}
-    assert allowed[("arn:a", "arn:b", "arn:c")] == {"events:InvokeApiDestination"}
+    assert allowed[("arn:cache-put", "arn:topic-publish", "arn:cache-delete")] == {"events:InvokeApiDestination"}
     assert {"dynamodb:GetRecords", "dynamodb:DescribeStream", "dynamodb:GetShardIterator"} <= allowed[("arn:stream",)]
     assert "sqs:SendMessage" in allowed[("arn:queue",)]
     assert len(statements) == 3
     assert all("*" not in action for actions in allowed.values() for action in actions)
 
 
-@pytest.mark.parametrize(
-    ("service", "operation", "parameters"),
-    [
-        ("dynamodb", "CreateTable", stack.table()),
-        ("sqs", "CreateQueue", stack.queue()),
-        ("events", "CreateConnection", stack.connection("k")),
-        *(("events", "CreateApiDestination", stack.api_destination(f, "https://x.y", "a")) for f in stack.FLOWS),
-        *(("pipes", "CreatePipe", stack.pipe(flow, ENDS)) for flow in stack.FLOWS),
-    ],
-)
-def test_botocore_accepts_every_parameter(service: str, operation: str, parameters: dict[str, object]) -> None:
-    model = botocore.session.get_session().get_service_model(service)
-    shape = model.operation_model(operation).input_shape
-    assert not ParamValidator().validate(parameters, shape).has_errors()
+def test_the_original_role_may_be_taken_on_by_pipes_and_a_confined_one_by_these_three_only() -> None:
+    (original,) = attributes("role")["Trust"]["Statement"]
+    (confined,) = attributes("role", PRODUCTION)["Trust"]["Statement"]
+
+    assert original == {
+        "Effect": "Allow",
+        "Principal": {"Service": "pipes.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    assert confined["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
+    assert confined["Condition"]["ArnLike"]["aws:SourceArn"] == [
+        f"arn:aws:pipes:us-west-2:123456789012:pipe/weather-stats-demo-{flow}-pipe" for flow in names.FLOWS
+    ]
+
+
+def test_production_retries_begins_at_the_oldest_and_protects_the_table() -> None:
+    stream = attributes("pipe/cache-put", PRODUCTION)["SourceParameters"]["DynamoDBStreamParameters"]
+    table = attributes("table", PRODUCTION)
+
+    assert (stream["StartingPosition"], stream["MaximumRetryAttempts"]) == ("TRIM_HORIZON", 10)
+    assert stream["MaximumRecordAgeInSeconds"] == 3600
+    assert (table["BillingMode"], "ProvisionedThroughput" in table) == ("PAY_PER_REQUEST", False)
+    assert (table["DeletionProtectionEnabled"], table["PointInTimeRecovery"]) == (True, True)
+    assert attributes("queue", PRODUCTION)["SqsManagedSseEnabled"] == "true"
+
+
+def test_a_chosen_setting_wins_over_the_profile() -> None:
+    assert StackSettings.of(Profile.PRODUCTION, retries=0, recovery=None) == StackSettings(
+        **{**vars(PRODUCTION), "retries": 0}
+    )
+
+
+def test_the_pipes_wait_for_all_that_they_need() -> None:
+    order = [resource.address for resource in in_order(list(declared().values()))]
+
+    assert order.index("table") < order.index("role") < order.index("pipe/cache-put")
+    assert order.index("connection") < order.index("secret")
+    assert order.index("cache") < order.index("pipe/cache-delete")
+
+
+@pytest.mark.parametrize("prefix", ["", "t", "team-1", "a23456789012345"])
+def test_every_name_of_every_prefix_is_within_its_limit(prefix: str) -> None:
+    longest = {"role": 64, "pipe": 64, "API destination": 64, "connection": 64, "queue": 80}
+    for resource in declared(prefix=prefix, place=stack.Place("ap-southeast-2", "1", "https://x.y")).values():
+        assert len(resource.name) <= longest.get(resource.kind, 255), resource.name
+
+
+@pytest.mark.parametrize("prefix", ["Team", "1st", "a-", "a_b", "a234567890123456", "-a", "a b"])
+def test_a_prefix_that_some_name_cannot_carry_is_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match="prefix"):
+        StackNames(prefix)
 
 
 def _fields(template: str) -> list[str]:

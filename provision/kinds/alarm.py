@@ -1,0 +1,47 @@
+"""A CloudWatch alarm on one metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from provision.clients import Clients
+from provision.kinds.kind import TAGS, as_dict, as_list, ours_of, owner
+from provision.model import Declared, Observed
+
+
+class Alarm:
+    """CloudWatch metric alarms. Output: `arn`."""
+
+    def __init__(self, aws: Clients) -> None:
+        self._aws = aws
+
+    def observe(self, resource: Declared) -> Observed | None:
+        """Its metric, threshold, actions and tags; its state is OK, ALARM or INSUFFICIENT_DATA."""
+        answer = self._aws.cloudwatch.describe_alarms(AlarmNames=[resource.name], AlarmTypes=["MetricAlarm"])
+        if not answer["MetricAlarms"]:
+            return None
+        (found,) = answer["MetricAlarms"]
+        arn = found["AlarmArn"]
+        tags = as_dict(self._aws.cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+        attributes = {key: found.get(key) for key in resource.attributes if key != TAGS}
+        attributes[TAGS] = ours_of(resource, tags)
+        return Observed(attributes, {"arn": arn}, owner(resource, tags), found["StateValue"])
+
+    def create(self, name: str, wanted: Mapping[str, Any]) -> None:
+        """Creates it with its tags."""
+        given = {key: value for key, value in wanted.items() if key != TAGS}
+        self._aws.cloudwatch.put_metric_alarm(AlarmName=name, Tags=as_list(wanted[TAGS]), **given)
+
+    def update(self, name: str, wanted: Mapping[str, Any], changed: frozenset[str]) -> None:
+        """Sets all that is declared; the tags of an alarm that is there have a call of their own."""
+        if TAGS in changed:
+            (found,) = self._aws.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+            self._aws.cloudwatch.tag_resource(ResourceARN=found["AlarmArn"], Tags=as_list(wanted[TAGS]))
+        if changed - {TAGS}:
+            given = {key: value for key, value in wanted.items() if key != TAGS}
+            self._aws.cloudwatch.put_metric_alarm(AlarmName=name, **given)
+
+    def delete(self, name: str) -> None:
+        """Deletes it; one that is not there is fine with CloudWatch."""
+        self._aws.cloudwatch.delete_alarms(AlarmNames=[name])

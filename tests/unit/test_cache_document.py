@@ -12,7 +12,7 @@ from provision import names, stack
 from sandbox.pipes.templates import PipeVariables, compile_template
 from services.cache_document import document, never_cached
 
-CACHE_PUT = next(flow for flow in stack.FLOWS if flow.name == names.CACHE_PUT)
+CACHE_PUT = next(flow for flow in stack.flows(names.StackNames()) if flow.name == names.CACHE_PUT)
 TEMPLATE = compile_template(CACHE_PUT.template, PipeVariables("", "", "", ""))
 
 NUMBER = st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-500, max_value=500).map(str)

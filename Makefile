@@ -31,9 +31,10 @@ demo: $(RUNS)
 	@echo "Starting the dashboard (Ctrl-C ends it)"
 	@$(PY) -m streamlit run dashboard.py --server.showEmailPrompt=false $(ARGS)
 
+# Three processes, since most tests wait most of the time; the tests of a file stay together, with the stack they share.
 test: $(TESTS)
 	@if [ "$$BROWSER" != 0 ]; then $(PY) -m tests.browser.chromium; fi
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
 
 lint: $(TESTS)
 	@echo "ruff check"

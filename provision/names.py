@@ -82,7 +82,7 @@ class StackNames:
 
     @property
     def alerts(self) -> str:
-        """The SNS topic that alarms are sent to, and the CloudWatch dashboard."""
+        """The SNS topic that alarms are sent to."""
         return self._named("weather-stats-demo-alerts")
 
     @property

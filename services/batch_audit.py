@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.audit import Act, Audit
 from services.batch_writes import BatchFailed, BatchReport, BatchWrites
+from services.errors import DashboardError
 from services.jobs import Control
 from services.weather_changes import Change
+
+logger = logging.getLogger(__name__)
 
 
 def run_audited(
@@ -17,14 +21,18 @@ def run_audited(
     """Makes the changes, as BatchWrites.run does. Raises DashboardError, and then before the first change if the audit
     log cannot be written.
     """
-    with audit.acting(act, who, "", records=len(changes)) as started:
+    started = audit.begin(act, who, "", records=len(changes))
+    try:
+        report = batches.run(control, changes)
+    except BatchFailed as error:
         try:
-            report = batches.run(control, changes)
-        except BatchFailed as error:
             _end(started, f"failed: {error.cause}", error.report)
-            raise
-        _end(started, "done" if not report.rest else "done in part", report)
-        return report
+        except DashboardError:
+            # What became of the rows must reach the viewer, also when the same failure keeps it from the log.
+            logger.exception("the outcome of act %s is not in the audit log", started.id)
+        raise
+    _end(started, "done" if not report.rest else "done in part", report)
+    return report
 
 
 def _end(act: Act, outcome: str, report: BatchReport) -> None:

@@ -14,10 +14,15 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import HealthCheck, settings
 
 from bench.stack import running_sandbox
 from sandbox.state import SandboxState
 from tests.browser.chromium import find_chromium, obstacle
+
+# No timed asserts: a machine that is busy with other tests is slow, not wrong.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_report_header() -> str:

@@ -68,7 +68,7 @@ def test_a_pipes_message_is_decoded_and_a_foreign_one_is_shown_as_it_came(aws: A
     decoded = rows[rows["Pipe"] == CACHE_PUT].iloc[0]
     assert decoded["Condition"] == "RetryAttemptsExhausted"
     assert decoded["First sequence number"] == "100000000000000000042"
-    assert decoded["Cause"] == "no log found"
+    assert decoded["Cause"] in ("no log found", "the log of its time is still being read")
     foreign = rows[rows["Pipe"] == ""].iloc[0]
     assert foreign["Cause"] == "Not a dead letter of a DynamoDB pipe; shown as it came."
 

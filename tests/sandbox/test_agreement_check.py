@@ -181,7 +181,7 @@ def test_a_record_whose_delivery_failed_is_joined_to_its_dead_letter(
     admin.fail_momento(500, 2)
     pipeline.table.put(a_record(failed, MaxTemp=61))
     wait_until(lambda: pipeline.queue.depth().total >= 2, what="the dead letters of both pipes")
-    pipeline.dead_letters.forget()
+    pipeline.dead_letters.ask()
     wait_until(
         lambda: (pipeline.log.forget(), pipeline.checker.facts.read().letters)[1],
         what="the letters joined to their key",

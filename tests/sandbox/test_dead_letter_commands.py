@@ -19,7 +19,7 @@ from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.weather import check
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import drain_queue, quiet, running_pipeline
+from tests.sandbox.running_pipeline import drain_queue, put_and_follow, quiet, running_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def two_letters(sandbox_stack: SandboxState, aws: AwsClients, pipeline: Pipeline
         {"Location": f"{place} after", "MaxTemp": 50, "MinTemp": 40, "ChancesOfPrecipitation": 1, "TTL": 9}
     )
     assert after is not None
-    assert pipeline.put(after).complete
+    assert put_and_follow(pipeline, after).complete
     yield place
     drain_queue(aws)
 

@@ -24,7 +24,7 @@ from services.reconcile import Reconciler, Step
 from services.sandbox_admin import SandboxAdmin
 from services.weather import WeatherRecord, check
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import drain_queue, quiet, running_pipeline
+from tests.sandbox.running_pipeline import drain_queue, put_and_follow, quiet, running_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_failed_writes_and_deletes_are_put_right_and_proved(pipeline: Pipeline, 
     # Given a key that is revoked while records are written, changed and deleted
     stamp = time.time_ns()
     written, deleted = f"Bodø {stamp}", f"Vardø {stamp}"
-    pipeline.put(record(deleted))
+    put_and_follow(pipeline, record(deleted))
     admin.use_wrong_key()
     pipeline.table.put(record(written, 61))
     pipeline.table.put(record(written, 64))
@@ -207,7 +207,7 @@ def test_a_later_change_makes_an_old_letter_right_and_is_never_overwritten(
     pipeline.table.put(record(place, 40))
     letters = letters_of(pipeline, 2)
     admin.use_right_key()
-    assert pipeline.put(record(place, 55)).complete
+    assert put_and_follow(pipeline, record(place, 55)).complete
 
     cases = book(pipeline, own).cases(letters)
     report = carry_out(pipeline, own, order(cases))
@@ -223,7 +223,7 @@ def test_a_forgotten_record_is_recovered_from_the_log_or_stays(
     pipeline: Pipeline, own: Aws, admin: SandboxAdmin, aws: AwsClients
 ) -> None:
     place = f"Lom {time.time_ns()}"
-    pipeline.put(record(place))
+    put_and_follow(pipeline, record(place))
     pipeline.cache.delete(names.CACHE, place)
     url = own.sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
     arn = own.dynamodb.describe_table(TableName=names.TABLE)["Table"]["LatestStreamArn"].rpartition("/")[0]

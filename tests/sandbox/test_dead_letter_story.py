@@ -32,7 +32,15 @@ from services.reconcile import Outcome, Reconciled, Reconciler
 from services.sandbox_admin import SandboxAdmin
 from services.weather import TableRead, WeatherTable
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import a_location, a_record, drain_queue, quiet, running_pipeline
+from tests.sandbox.running_pipeline import (
+    a_location,
+    a_record,
+    delete_and_follow,
+    drain_queue,
+    put_and_follow,
+    quiet,
+    running_pipeline,
+)
 from tests.sandbox.test_dead_letter_repair import _pointer as pointer
 
 LETTERS = int(os.environ.get("DEAD_LETTERS", "60"))
@@ -125,7 +133,7 @@ def test_all_is_right_after_a_repair_by_two_while_writes_go_on_and_momento_fails
     started, dice = time.time() - 1, random.Random(3)
     places = [a_location("Story") for _ in range(KEYS)]
     for place in places:
-        assert pipeline.put(a_record(place, TTL=3600)).complete
+        assert put_and_follow(pipeline, a_record(place, TTL=3600)).complete
     admin.fail_momento(500, None)
     # Each write is a letter of one of the cache's pipes and one of the topic's.
     for number in range(LETTERS // 2):
@@ -230,7 +238,7 @@ def test_killed_between_any_two_steps_and_done_again_it_ends_right(
     monkeypatch.setattr(queue, "HOLD_S", 1)
     own, since = Aws(pipeline.access), time.time() - 1
     missing, orphan = a_location("Missing"), a_location("Orphan")
-    assert pipeline.put(a_record(missing, TTL=3600)).complete
+    assert put_and_follow(pipeline, a_record(missing, TTL=3600)).complete
     for at in itertools.count(1):
         # Given a key that the cache lacks, and one that only the cache has
         pipeline.cache.delete(names.CACHE, missing)
@@ -305,11 +313,11 @@ class Meanwhile(WeatherTable):
 @pytest.mark.parametrize("event", ["write", "delete"])
 def test_a_change_between_read_and_put_wins(pipeline: Pipeline, admin: SandboxAdmin, event: str, at: int) -> None:
     place = a_location("Race")
-    assert pipeline.put(a_record(place, MaxTemp=61, TTL=3600)).complete
+    assert put_and_follow(pipeline, a_record(place, MaxTemp=61, TTL=3600)).complete
     pipeline.cache.delete(names.CACHE, place)
     happens = {
-        "write": lambda: pipeline.put(a_record(place, MaxTemp=77, TTL=3600)),
-        "delete": lambda: pipeline.delete(place),
+        "write": lambda: put_and_follow(pipeline, a_record(place, MaxTemp=77, TTL=3600)),
+        "delete": lambda: delete_and_follow(pipeline, place),
     }[event]
 
     done: Reconciled = Reconciler(pipeline.cache, Meanwhile(pipeline.table, at, happens)).reconcile(place)

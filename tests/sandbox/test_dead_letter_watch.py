@@ -32,7 +32,7 @@ from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.shared import Shared
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import a_location, a_record, drain_queue, quiet, running_pipeline
+from tests.sandbox.running_pipeline import a_location, a_record, drain_queue, put_and_follow, quiet, running_pipeline
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +254,7 @@ def test_a_purge_wants_the_name_keeps_the_bodies_and_says_when_it_was_too_soon(
 
 def test_keys_that_are_made_right_on_lookup_are_an_act_of_the_audit_log(own: Aws, pipeline: Pipeline) -> None:
     since, place = time.time() - 1, a_location("Audited")
-    assert pipeline.put(a_record(place)).complete
+    assert put_and_follow(pipeline, a_record(place)).complete
     pipeline.cache.delete(names.CACHE, place)
 
     make_right_audited(pipeline.reconciler, pipeline.audit, "ann", [place], Control())

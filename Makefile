@@ -32,9 +32,10 @@ demo: $(RUNS)
 	@$(PY) -m streamlit run dashboard.py --server.showEmailPrompt=false $(ARGS)
 
 # Three processes, since most tests wait most of the time; the tests of a file stay together, with the stack they share.
+# A test that fails on a machine that is busy is run again, at most twice, and the summary counts that as a rerun.
 test: $(TESTS)
 	@if [ "$$BROWSER" != 0 ]; then $(PY) -m tests.browser.chromium; fi
-	@$(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --reruns 2 --reruns-delay 1 $(ARGS)
 
 lint: $(TESTS)
 	@echo "ruff check"

@@ -75,6 +75,10 @@ def log_a_failure(aws: AwsClients, group: str) -> None:
     logs.put_log_events(logGroupName=group, logStreamName=name, logEvents=events)
 
 
+#: A part of it without numbers, which the page Pipes leaves out of causes.
+MARKUP = f"[sign in](http://{ELSEWHERE})"
+
+
 class Watch:
     """What a page did that text must not make it do."""
 
@@ -145,7 +149,7 @@ def test_hostile_text_is_text_on_every_page(
     expect_nothing_planted(page)
 
     go_to(page, "Pipes")
-    expect(main(page).get_by_test_id("stText").filter(has_text=HOSTILE).first).to_be_visible(timeout=20_000)
+    expect(main(page).get_by_test_id("stText").filter(has_text=MARKUP).first).to_be_visible(timeout=20_000)
     expect_nothing_planted(page)
 
     go_to(page, "Logs")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.persistence.snapshot_file import Change, ListChange, text_of
-from sandbox.persistence.table_items import ItemTexts, TableItems
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,10 @@ class Differences:
         self._parts: dict[str, str] = {}
         self._lists: dict[str, _SavedList] = {}
         self._whole = True
-        self._items = ItemTexts()
 
     def take(self, parts: Mapping[str, Any], lists: Mapping[str, list[Any]]) -> Change:
         """What changed since the last call. Lists grow at their end; one that changed otherwise is written anew."""
-        texts = {name: self._text_of(value) for name, value in parts.items()}
+        texts = {name: text_of(value) for name, value in parts.items()}
         change = Change(
             parts={name: text for name, text in texts.items() if self._parts.get(name) != text},
             lists=[found for name, elements in lists.items() if (found := self._list_change(name, elements))],
@@ -45,9 +43,6 @@ class Differences:
     def forget(self) -> None:
         """The last change could not be written: the next one is to hold everything."""
         self._parts, self._lists, self._whole = {}, {}, True
-
-    def _text_of(self, part: Any) -> str:
-        return self._items.text_of(part) if isinstance(part, TableItems) else text_of(part)
 
     def _list_change(self, name: str, elements: list[Any]) -> ListChange | None:
         saved = self._lists.get(name)

@@ -13,8 +13,6 @@ from collections import defaultdict
 from importlib.metadata import version
 from typing import Any
 
-from sandbox.persistence.table_items import TableItems
-
 _SERVICES = ("dynamodb", "sqs", "cloudwatch_logs", "eventbridge", "iam", "secretsmanager", "sns")
 
 #: Stores that are for minutes only, or that nothing of the dashboard reads: idempotency tokens, running queries,
@@ -29,8 +27,6 @@ _NOT_KEPT = frozenset(
     }
 )
 _TABLES, _RECORDS = "dynamodb._tables", "dynamodb._stream_records"
-#: The part for the items of all tables, which the emulator keeps with the tables.
-_ITEMS = "dynamodb items"
 _QUEUES, _QUEUE_URLS = "sqs._queues", "sqs._queue_name_to_url"
 _LOG_GROUPS = "cloudwatch_logs._log_groups"
 #: The counter inside of sequence numbers: it must go on rising.
@@ -57,8 +53,6 @@ def take() -> tuple[dict[str, Any], dict[str, list[Any]]]:
             for key, group in entries:
                 streams = group["streams"].items()
                 lists |= {_list_name(name, *key, each): s["events"] for each, s in streams if s["events"]}
-        if name == _TABLES:
-            parts[_ITEMS] = TableItems({key: table["items"] for key, table in entries})
         parts[name] = [[key, _kept(name, value)] for key, value in entries]
     return parts, lists
 
@@ -72,10 +66,7 @@ def put_back(parts: dict[str, Any], lists: dict[str, list[Any]], old_endpoint: s
     data = {name: _entries(parts[name]) for name in stores if name != _RECORDS}
     data[_RECORDS] = {}
     for table in data[_TABLES].values():
-        table["items"] = defaultdict(dict)
-    for key, rows in parts[_ITEMS]:
-        for partition, sort, item in rows:
-            data[_TABLES][tuple(key)]["items"][partition][sort] = item
+        table["items"] = defaultdict(dict, table["items"])
     for list_name, elements in lists.items():
         _put_list_back(data, json.loads(list_name), elements)
     _move_queues(data, old_endpoint, endpoint)
@@ -105,7 +96,7 @@ def _stores() -> dict[str, Any]:
 def _kept(store: str, value: Any) -> Any:
     """A value of a store without what is kept as a list, or not at all."""
     if store == _TABLES:
-        return {name: inner for name, inner in value.items() if name not in (_INDEX_MEMBERS, "items")}
+        return {name: inner for name, inner in value.items() if name != _INDEX_MEMBERS}
     if store == _LOG_GROUPS:
         streams = {name: {**stream, "events": []} for name, stream in value["streams"].items()}
         return {**value, "streams": streams}

@@ -16,7 +16,7 @@ from typing import Any
 FILE_NAME = "sandbox.db"
 #: Marks the file as ours ("SBOX"), and says how it is laid out.
 APPLICATION_ID = 0x53424F58
-FORMAT = 2
+FORMAT = 1
 #: A sandbox that ends lets go of the file within so many seconds.
 _WAIT_FOR_LOCK_S = 2.0
 

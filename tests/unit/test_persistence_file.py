@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -11,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.persistence import table_items
 from sandbox.persistence.differences import Differences
-from sandbox.persistence.snapshot_file import FORMAT, Change, Snapshot, SnapshotFile, SnapshotRefused, text_of
-from sandbox.persistence.table_items import ItemTexts, TableItems
+from sandbox.persistence.snapshot_file import FORMAT, Change, Snapshot, SnapshotFile, SnapshotRefused
 
 
 @pytest.fixture
@@ -184,31 +181,3 @@ def test_a_value_that_is_no_json_is_refused(file: SnapshotFile, folder: Path) ->
 
     with pytest.raises(SnapshotRefused, match="damaged"):
         saved(folder)
-
-
-def test_of_a_tables_items_only_new_ones_are_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[Any] = []
-
-    def counting(value: Any) -> str:
-        encoded.append(value)
-        return text_of(value)
-
-    monkeypatch.setattr(table_items, "text_of", counting)
-    key = ("123456789012", "us-west-2", "weather")
-    items = {city: {"-": {"Location": {"S": city}, "MaxTemp": {"N": "1"}}} for city in ("Oslo", "Rome", "Lima")}
-    texts = ItemTexts()
-
-    def rows() -> list[Any]:
-        encoded.clear()
-        ((shown, found),) = json.loads(texts.text_of(TableItems({key: items})))
-        assert tuple(shown) == key
-        return list(found)
-
-    assert rows() == [[city, "-", items[city]["-"]] for city in items]
-    items["Rome"] = {"-": {"Location": {"S": "Rome"}, "MaxTemp": {"N": "2"}}}
-    del items["Lima"]
-
-    assert rows() == [[city, "-", items[city]["-"]] for city in ("Oslo", "Rome")]
-    assert encoded == [["Rome", "-", items["Rome"]["-"]], key]
-    items["Lima"] = {"-": {"Location": {"S": "Lima"}}}
-    assert [row[0] for row in rows()] == ["Oslo", "Rome", "Lima"]

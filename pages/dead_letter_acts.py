@@ -225,7 +225,8 @@ def _export_first(cases: Sequence[Case]) -> bool:
     """The download that comes before a deletion. Returns whether it was taken."""
     st.download_button(
         "Download them first",
-        lambda: to_json_lines(cases),
+        # Made now: a file that is made at the click is lost when the page runs again meanwhile.
+        to_json_lines(cases),
         file_name="dead-letters.jsonl",
         mime="application/x-ndjson",
         key="letters_export_first",

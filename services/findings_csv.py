@@ -9,10 +9,9 @@ from collections.abc import Iterable
 
 from services.agreement import texts
 from services.agreement_check import Finding
+from services.spreadsheets import harmless
 
 HEADER = ("location", "standing", "certain", "reason", "table", "cache")
-#: What spreadsheets take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table_text(finding: Finding) -> str:
@@ -40,9 +39,5 @@ def findings_csv(findings: Iterable[Finding]) -> str:
             table_text(finding),
             cache_text(finding),
         )
-        writer.writerow([_safe(cell) for cell in row])
+        writer.writerow([harmless(cell) for cell in row])
     return out.getvalue()
-
-
-def _safe(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

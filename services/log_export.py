@@ -9,11 +9,10 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from services.pipe_logs import Execution, LogRecord, Outcome
+from services.spreadsheets import harmless
 
 #: Rows of a file: what matches beyond them is left out, the newest stay.
 MOST_ROWS = 10_000
-#: A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def executions_csv(found: Iterable[Execution]) -> str:
@@ -40,6 +39,4 @@ def _utc(epoch_ms: int) -> str:
 def _cell(value: object) -> object:
     if isinstance(value, Outcome):
         return value.value
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return harmless(value)

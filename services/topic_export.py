@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from services.spreadsheets import harmless
 from services.topic_events import PayloadKind, TopicEvent
 
 #: The columns, in their order.
@@ -34,7 +35,6 @@ COLUMNS = (
     "kind",
     "payload",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _Cell = str | int | float | None
 
 
@@ -43,7 +43,7 @@ def to_csv(events: Iterable[TopicEvent]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows([_harmless(cell) for cell in _cells(event)] for event in events)
+    writer.writerows([harmless(cell) for cell in _cells(event)] for event in events)
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -85,8 +85,3 @@ def _cells(event: TopicEvent) -> list[_Cell]:
         kind,
         payload,
     ]
-
-
-def _harmless(cell: _Cell) -> _Cell:
-    """The cell with an apostrophe in front when it is a text that a spreadsheet would run."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from services.errors import InvalidInput
+from services.spreadsheets import FORMULA, harmless
 from services.weather import LABELS, WeatherRecord, check, number_text
 
 #: The columns, as our own files name them -> attribute.
@@ -26,8 +27,6 @@ COLUMNS = {
 MOST_BYTES = 1_000_000
 MOST_ROWS = 10_000
 
-#: A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _VALUE_SHOWN = 60
 
 
@@ -174,9 +173,7 @@ def row_of(record: WeatherRecord) -> dict[str, str]:
 
 def _safe(text: str) -> str:
     """The text of a cell; a number may begin with a minus, any other text that looks like a formula is guarded."""
-    if not text.startswith(_FORMULA) or _is_number(text):
-        return text
-    return f"'{text}"
+    return text if _is_number(text) else str(harmless(text))
 
 
 def _is_number(text: str) -> bool:
@@ -188,4 +185,4 @@ def _is_number(text: str) -> bool:
 
 
 def _without_guard(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text

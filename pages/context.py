@@ -12,7 +12,6 @@ import streamlit as st
 from components import formats
 from services.attention import Readings
 from services.errors import DashboardError
-from services.pipe_logs import PipeTally
 from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
 from services.topic_feed import TopicFeed
@@ -21,8 +20,6 @@ from services.weather import RESERVED_PREFIX
 
 T = TypeVar("T")
 
-#: "Lately", in the words of a page: the executions of this many seconds count.
-LATELY_S = 300
 #: What the charts of events per second show: the window whose buckets are seconds.
 _PER_SECOND = View(next(window for window in WINDOWS if window.bucket_s == 1))
 #: How many seconds that is.
@@ -62,11 +59,6 @@ def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) 
     except DashboardError as error:
         errors.setdefault(f"{side} {type(error).__name__}", error)
         return None
-
-
-def recent_tallies(source: Pipeline, seconds: float = LATELY_S) -> dict[str, PipeTally]:
-    """Per pipe, what it did in the last `seconds`. Raises DashboardError."""
-    return source.log.get().value.store.tallies(int((time.time() - seconds) * 1000))
 
 
 def recent_rates(feed: TopicFeed) -> tuple[Rate, ...]:

@@ -76,11 +76,6 @@ class Evidence:
     lag_s: float | None = None
 
     @property
-    def last_completion_at(self) -> float | None:
-        """When an execution last succeeded or failed."""
-        return max((at for at in (self.last_success_at, self.last_failure_at) if at is not None), default=None)
-
-    @property
     def oldest_waiting_s(self) -> float:
         """The age of the oldest record that waits, at the horizon; 0 when none does."""
         return 0.0 if self.oldest_waiting_at is None else max(0.0, self.horizon - self.oldest_waiting_at)

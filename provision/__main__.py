@@ -36,10 +36,10 @@ from provision.stack import CACHE, TABLE, Place, declared, optional
 from provision.warnings import warnings
 from services import aws, config
 from services.config import AwsAccess, Config, Target
+from services.environment import read_environment
 from services.errors import DashboardError
 from services.momento import MomentoCache
 from services.momento_keys import MomentoAddress
-from services.runtime import read_environment
 from services.sandbox_process import SandboxProcess
 
 

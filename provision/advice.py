@@ -90,6 +90,7 @@ _CODES: dict[str, tuple[str, ...]] = {
     ),
     _GONE: (
         "AWS.SimpleQueueService.NonExistentQueue",
+        "DashboardNotFoundError",
         "NoSuchEntity",
         "NotFound",
         "NotFoundException",

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 _MISSING = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        "DashboardNotFoundError",
         "NoSuchEntity",
         "NotFound",
         "NotFoundException",

@@ -110,6 +110,10 @@ class StackNames:
         """One CloudWatch alarm."""
         return self._named(f"weather-stats-demo-{what}")
 
+    def dashboard(self, region: str) -> str:
+        """The CloudWatch dashboard. Dashboards have one name for all regions, so each region's stack has its own."""
+        return self._named(f"weather-stats-demo-{region}")
+
     def _named(self, name: str) -> str:
         return f"{self.prefix}-{name}" if self.prefix else name
 

@@ -71,6 +71,11 @@ def provisioner(names: StackNames, place: Place) -> dict[str, Any]:
         _statement("LookForAlarms", "cloudwatch:DescribeAlarms", "*"),
         _statement("Alarms", "cloudwatch:DeleteAlarms ListTagsForResource PutMetricAlarm TagResource", arn.alarms),
         _statement(
+            "Dashboard",
+            "cloudwatch:DeleteDashboards GetDashboard ListTagsForResource PutDashboard TagResource",
+            arn.dashboard,
+        ),
+        _statement(
             "WhoIsTold",
             "sns:CreateTopic DeleteTopic ListSubscriptionsByTopic ListTagsForResource Subscribe TagResource",
             arn.alerts,
@@ -133,7 +138,7 @@ class _Arns:
 
     def __init__(self, names: StackNames, place: Place) -> None:
         def arn(service: str, resource: str) -> str:
-            return f"arn:aws:{service}:{place.region}:{place.account}:{resource}"
+            return f"arn:{place.partition}:{service}:{place.region}:{place.account}:{resource}"
 
         group = arn("logs", f"log-group:{names.log_group(place.region)}")
         self.table = arn("dynamodb", f"table/{names.table}")
@@ -150,9 +155,11 @@ class _Arns:
             for flow in ("cache-put", "topic-publish", "cache-delete")
         )
         self.alarms = arn("cloudwatch", f"alarm:{names.alarm('*')}")
+        # Dashboards belong to no region.
+        self.dashboard = f"arn:{place.partition}:cloudwatch::{place.account}:dashboard/{names.dashboard(place.region)}"
         self.alerts = arn("sns", names.alerts)
         self.pipes = tuple(arn("pipes", f"pipe/{name}") for name in names.pipes)
-        self.role = f"arn:aws:iam::{place.account}:role/{names.role}"
+        self.role = f"arn:{place.partition}:iam::{place.account}:role/{names.role}"
 
 
 def _statement(sid: str, allowed: str, *resources: str) -> dict[str, Any]:

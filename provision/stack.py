@@ -18,13 +18,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from provision.alarms import declared_alarms
+from provision.dashboard import declared_dashboard
 from provision.model import Declared, Ref
 from provision.names import CACHE_DELETE, CACHE_PUT, PROJECT, TABLE_KEY, TOPIC_PUBLISH, StackNames
+from provision.partition import partition_of
 from provision.secret_text import SecretText
 from provision.settings import StackSettings
 
-#: Days that the dead-letter queue keeps a message (the SQS maximum) and the log group its records.
-QUEUE_RETENTION_DAYS = 14
+#: Days that the log group keeps its records.
 LOG_RETENTION_DAYS = 90
 
 CACHE = "cache"
@@ -43,6 +44,11 @@ class Place:
     region: str
     account: str
     http_endpoint: str
+
+    @property
+    def partition(self) -> str:
+        """The part of AWS that the region is in, such as `aws` or `aws-cn`."""
+        return partition_of(self.region)
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,7 @@ def flows(names: StackNames) -> tuple[Flow, ...]:
 def declared(names: StackNames, settings: StackSettings, place: Place, api_key: SecretText) -> tuple[Declared, ...]:
     """Every resource of the stack. `api_key` is the Momento key as the person gave it."""
     tags = {"Project": PROJECT, "Stack": names.stack}
+    alarms = tuple(declared_alarms(names, settings, tags))
     return (
         Declared(CACHE, "Momento cache", names.cache, {}),
         Declared(
@@ -147,14 +154,15 @@ def declared(names: StackNames, settings: StackSettings, place: Place, api_key: 
             )
             for flow in flows(names)
         ),
-        *declared_alarms(names, settings, tags),
+        *alarms,
+        *_dashboard(names, settings, place, alarms, tags),
     )
 
 
 def optional(names: StackNames, settings: StackSettings, place: Place, api_key: SecretText) -> tuple[Declared, ...]:
     """The resources that these settings leave out and others have: an `up` or `down` removes those that are there."""
     there = {resource.address for resource in declared(names, settings, place, api_key)}
-    all_on = replace(settings, alarms=True, alarm_email=settings.alarm_email or "nobody@example.com")
+    all_on = replace(settings, alarms=True, dashboard=True, alarm_email=settings.alarm_email or "nobody@example.com")
     return tuple(each for each in declared(names, all_on, place, api_key) if each.address not in there)
 
 
@@ -185,7 +193,7 @@ def _table(settings: StackSettings) -> dict[str, Any]:
 
 
 def _queue(settings: StackSettings) -> dict[str, Any]:
-    seconds = QUEUE_RETENTION_DAYS * 24 * 3600
+    seconds = settings.letters_days * 24 * 3600
     encryption = {"SqsManagedSseEnabled": "true"} if settings.encrypted_queue else {}
     return {"MessageRetentionPeriod": str(seconds), **encryption}
 
@@ -214,6 +222,15 @@ def _api_destination(names: StackNames, flow: Flow, place: Place) -> Declared:
     )
 
 
+def _dashboard(
+    names: StackNames, settings: StackSettings, place: Place, alarms: tuple[Declared, ...], tags: dict[str, str]
+) -> tuple[Declared, ...]:
+    if not settings.dashboard:
+        return ()
+    shown = tuple(each.address for each in alarms if each.kind == "alarm")
+    return (declared_dashboard(names, place.region, shown, tags),)
+
+
 def _trust(names: StackNames, settings: StackSettings, place: Place) -> dict[str, Any]:
     """Who may take on the pipes' role: EventBridge Pipes, and when confined for this stack's pipes only."""
     statement: dict[str, Any] = {
@@ -222,7 +239,7 @@ def _trust(names: StackNames, settings: StackSettings, place: Place) -> dict[str
         "Action": "sts:AssumeRole",
     }
     if settings.confined_role:
-        pipes = [f"arn:aws:pipes:{place.region}:{place.account}:pipe/{name}" for name in names.pipes]
+        pipes = [f"arn:{place.partition}:pipes:{place.region}:{place.account}:pipe/{name}" for name in names.pipes]
         statement["Condition"] = {
             "StringEquals": {"aws:SourceAccount": place.account},
             "ArnLike": {"aws:SourceArn": pipes},

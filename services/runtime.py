@@ -9,20 +9,15 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Mapping
-from pathlib import Path
-
-from dotenv import dotenv_values
 
 from services import aws, config, sandbox_process
 from services.config import Config, Target
+from services.environment import read_environment
 from services.errors import NotConfigured, SandboxNotRunning
 from services.jobs import Jobs
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.sandbox_process import SandboxInfo, SandboxProcess
-
-_PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Runtime:
@@ -107,12 +102,6 @@ def _keep_loopback_off_proxies() -> None:
         hosts = [host for host in os.environ.get(name, "").split(",") if host]
         if "127.0.0.1" not in hosts:
             os.environ[name] = ",".join([*hosts, "127.0.0.1"])
-
-
-def read_environment() -> Mapping[str, str]:
-    """The environment over `.env`: a real variable wins over the file."""
-    from_file = {name: value or "" for name, value in dotenv_values(_PROJECT / ".env").items()}
-    return {**from_file, **os.environ}
 
 
 def create() -> Runtime:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services import aws, config
 from services.config import AwsAccess, Target
+from services.environment import read_environment
 from services.momento_keys import MomentoAddress
-from services.runtime import read_environment
 from services.sandbox_process import SandboxProcess
 
 

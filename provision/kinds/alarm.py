@@ -1,11 +1,12 @@
-"""A CloudWatch alarm on one metric."""
+"""A CloudWatch alarm, on one metric or on an expression of several."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from provision.clients import Clients
+from provision.errors import missing_is_fine
 from provision.kinds.kind import TAGS, as_dict, as_list, ours_of, owner
 from provision.model import Declared, Observed
 
@@ -17,7 +18,7 @@ class Alarm:
         self._aws = aws
 
     def observe(self, resource: Declared) -> Observed | None:
-        """Its metric, threshold, actions and tags; its state is OK, ALARM or INSUFFICIENT_DATA."""
+        """Its metrics, threshold, actions and tags; its state is OK, ALARM or INSUFFICIENT_DATA."""
         answer = self._aws.cloudwatch.describe_alarms(AlarmNames=[resource.name], AlarmTypes=["MetricAlarm"])
         if not answer["MetricAlarms"]:
             return None
@@ -25,6 +26,8 @@ class Alarm:
         arn = found["AlarmArn"]
         tags = as_dict(self._aws.cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
         attributes = {key: found.get(key) for key in resource.attributes if key != TAGS}
+        if "Metrics" in attributes:
+            attributes["Metrics"] = _in_order(found.get("Metrics", []), resource.attributes["Metrics"])
         attributes[TAGS] = ours_of(resource, tags)
         return Observed(attributes, {"arn": arn}, owner(resource, tags), found["StateValue"])
 
@@ -43,5 +46,13 @@ class Alarm:
             self._aws.cloudwatch.put_metric_alarm(AlarmName=name, **given)
 
     def delete(self, name: str) -> None:
-        """Deletes it; one that is not there is fine with CloudWatch."""
-        self._aws.cloudwatch.delete_alarms(AlarmNames=[name])
+        """Deletes it."""
+        with missing_is_fine():
+            self._aws.cloudwatch.delete_alarms(AlarmNames=[name])
+
+
+def _in_order(found: Sequence[Any], declared: Sequence[Any]) -> list[Any]:
+    """The metrics in the order of their declaration, which CloudWatch need not keep; what it fills in is left out."""
+    order = {each["Id"]: number for number, each in enumerate(declared)}
+    filled = [{"ReturnData": True, **each} for each in found]
+    return sorted(filled, key=lambda each: (order.get(each["Id"], len(order)), each["Id"]))

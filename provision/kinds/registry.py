@@ -10,6 +10,7 @@ from provision.kinds.alarm import Alarm
 from provision.kinds.api_destination import ApiDestination
 from provision.kinds.cache import Cache
 from provision.kinds.connection import Connection
+from provision.kinds.dashboard import Dashboard
 from provision.kinds.kind import Kind
 from provision.kinds.log_group import LogGroup
 from provision.kinds.pipe import Pipe
@@ -37,5 +38,6 @@ def kinds(aws: Clients, caches: Caches, names: StackNames, account: str) -> Kind
         "role": Role(aws),
         "pipe": Pipe(aws),
         "alarm": Alarm(aws),
+        "dashboard": Dashboard(aws),
         "SNS topic": Topic(aws, account),
     }

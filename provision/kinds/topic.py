@@ -11,6 +11,7 @@ from provision.clients import Clients
 from provision.errors import is_missing, missing_is_fine
 from provision.kinds.kind import TAGS, as_dict, as_list, ours_of, owner
 from provision.model import Declared, Observed
+from provision.partition import partition_of
 
 EMAIL = "Email"
 
@@ -61,4 +62,4 @@ class Topic:
         self._aws.sns.subscribe(TopicArn=self._arn(name), Protocol="email", Endpoint=email)
 
     def _arn(self, name: str) -> str:
-        return f"arn:aws:sns:{self._aws.region}:{self._account}:{name}"
+        return f"arn:{partition_of(self._aws.region)}:sns:{self._aws.region}:{self._account}:{name}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message
 
+from sandbox.aws import emulator_cloudwatch
 from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
 from sandbox.aws.iam_front import IamFront
 from sandbox.aws.logs_front import LogsFront
@@ -64,6 +65,7 @@ class Emulator:
         os.environ.update(_environment(account_id, region, host, port))
         from ministack.app import app
 
+        emulator_cloudwatch.complete()
         self.usage = Usage()
         self.app: ASGIApp = UsageFront(LogsFront(IamFront(app), account_id), self.usage)
 

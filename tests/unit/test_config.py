@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services import aws, runtime
+from services import aws, environment, runtime
 from services.config import SETTINGS, AwsConfig, Config, Target, TopicConfig, load
 from services.errors import NotConfigured
 from tests.unit.test_momento_keys import PLACE, V2, v1
@@ -244,7 +244,7 @@ def test_the_example_file_names_every_setting() -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project folder of its own, and an environment without credentials."""
-    monkeypatch.setattr(runtime, "_PROJECT", tmp_path)
+    monkeypatch.setattr(environment, "_PROJECT", tmp_path)
     for setting in SETTINGS:
         monkeypatch.delenv(setting.name, raising=False)
     return tmp_path
@@ -254,11 +254,11 @@ def test_the_env_file_counts_and_the_environment_wins_over_it(project: Path, mon
     (project / ".env").write_text(f"# a comment\nAWS_REGION=eu-west-1\nMOMENTO_API_KEY='{V2}'\nAWS_PROFILE=\n")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
 
-    environment = runtime.read_environment()
+    read = environment.read_environment()
 
-    assert environment["AWS_REGION"] == "us-east-1"
-    assert environment["MOMENTO_API_KEY"] == V2
-    assert environment["AWS_PROFILE"] == ""
+    assert read["AWS_REGION"] == "us-east-1"
+    assert read["MOMENTO_API_KEY"] == V2
+    assert read["AWS_PROFILE"] == ""
 
 
 def test_without_an_env_file_the_environment_is_all_there_is(project: Path) -> None:

@@ -24,7 +24,8 @@ CALLS = {
     "CreateApiDestination UpdateApiDestination DeleteApiDestination",
     "iam": "GetRole GetRolePolicy CreateRole PutRolePolicy UpdateAssumeRolePolicy TagRole DeleteRolePolicy DeleteRole",
     "pipes": "DescribePipe CreatePipe UpdatePipe TagResource DeletePipe",
-    "cloudwatch": "DescribeAlarms PutMetricAlarm DeleteAlarms ListTagsForResource TagResource",
+    "cloudwatch": "DescribeAlarms PutMetricAlarm DeleteAlarms ListTagsForResource TagResource "
+    "GetDashboard PutDashboard DeleteDashboards",
     "sns": "CreateTopic ListTagsForResource TagResource DeleteTopic Subscribe ListSubscriptionsByTopic",
     "sts": "GetCallerIdentity",
 }

@@ -55,19 +55,48 @@ class Stack:
     kinds: Kinds
     clients: Clients
     cache: MomentoCache
+    api_key: SecretText
 
     def plan(self, *, adopt: bool, wait: bool) -> tuple[Plan, Seen]:
         """What is to be done, and what is there; with `wait` only once nothing is on its way to another state."""
-        if wait:
-            seen: Seen = observe_settled(self.all, self.kinds, _waiting, adopt=adopt)
-        else:
-            seen = observe(self.all, self.kinds, adopt=adopt)
+        seen = (
+            self.look_settled(adopt=adopt)
+            if wait
+            else observe(self.all, self.kinds, adopt=adopt, unneeded=self.unneeded)
+        )
         return plan(self.declared, seen, self.retired), seen
+
+    def look_settled(self, *, adopt: bool = False) -> Seen:
+        """What is there, once nothing is on its way to another state."""
+        return observe_settled(self.all, self.kinds, _waiting, adopt=adopt, unneeded=self.unneeded)
+
+    @property
+    def unneeded(self) -> frozenset[str]:
+        """The addresses that nobody needs to see who uses no settings but these."""
+        return frozenset(each.address for each in self.retired)
 
     @property
     def all(self) -> tuple[Declared, ...]:
         """What is declared, and what other settings may have left behind."""
         return (*self.declared, *self.retired)
+
+
+class _Caches:
+    """Momento's caches for the doctor, which knows no error of the dashboard's."""
+
+    def __init__(self, cache: MomentoCache) -> None:
+        self._cache = cache
+
+    def list_caches(self) -> tuple[str, ...]:
+        """The names of all caches. Raises ProvisionFailed."""
+        try:
+            return self._cache.list_caches()
+        except DashboardError as error:
+            raise ProvisionFailed(f"{error}") from error
+
+    def create_cache(self, cache: str) -> object:
+        """Creates one."""
+        return self._cache.create_cache(cache)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,12 +146,12 @@ def _stack(
         if options.profile
         else (Profile.PRODUCTION if target is Target.AWS else Profile.ORIGINAL)
     )
+    chosen = {each.name: getattr(options, each.name) for each in fields(StackSettings)}
     try:
         names = StackNames(saved.prefix if saved else _prefix(options))
+        settings = saved.settings if saved else StackSettings.of(profile, **chosen)
     except ValueError as error:
         raise ProvisionFailed(str(error)) from error
-    chosen = {each.name: getattr(options, each.name) for each in fields(StackSettings)}
-    settings = saved.settings if saved else StackSettings.of(profile, **chosen)
     if options.command == "verify":
         settings = replace(settings, protection=False)  # It is to be deleted again.
     place = Place(clients.region, account, momento.http_endpoint)
@@ -130,9 +159,12 @@ def _stack(
         print(f"Target {target.value}, account {account}, region {place.region}, stack {names.stack}", flush=True)
     if saved and (saved.region, saved.account) != (place.region, place.account):
         raise ProvisionFailed(f"The plan was made for account {saved.account} in {saved.region}. Make a new one here.")
-    resources = declared(names, settings, place, SecretText(api_key))
-    retired = optional(names, settings, place, SecretText(api_key))
-    return Stack(names, settings, place, resources, retired, kinds(clients, cache, names, account), clients, cache)
+    secret = SecretText(api_key)
+    resources = declared(names, settings, place, secret)
+    retired = optional(names, settings, place, secret)
+    return Stack(
+        names, settings, place, resources, retired, kinds(clients, cache, names, account), clients, cache, secret
+    )
 
 
 def _prefix(options: argparse.Namespace) -> str:
@@ -143,8 +175,8 @@ def _prefix(options: argparse.Namespace) -> str:
 
 
 def _plan(options: argparse.Namespace, stack: Stack) -> int:
-    planned, _ = stack.plan(adopt=options.adopt, wait=False)
-    warned = warnings(stack.settings, planned)
+    planned, seen = stack.plan(adopt=options.adopt, wait=False)
+    warned = (*warnings(stack.settings, planned), *report.unseen(stack.retired, seen))
     data = {**report.plan_data(planned), "warnings": list(warned)}
     _print(options, data, (*report.plan_lines(planned), *(f"Warning: {text}" for text in warned)))
     if _is_blocked(planned):
@@ -163,7 +195,8 @@ def _plan(options: argparse.Namespace, stack: Stack) -> int:
 def _up(options: argparse.Namespace, stack: Stack) -> int:
     saved = plan_file.read(options.file) if options.file else None
     planned, seen = stack.plan(adopt=saved.adopt if saved else options.adopt, wait=True)
-    for line in (*report.plan_lines(planned), *(f"Warning: {text}" for text in warnings(stack.settings, planned))):
+    warned = (*warnings(stack.settings, planned), *report.unseen(stack.retired, seen))
+    for line in (*report.plan_lines(planned), *(f"Warning: {text}" for text in warned)):
         print(line)
     if _is_blocked(planned):
         return FAILED
@@ -211,9 +244,9 @@ def _drift(options: argparse.Namespace, stack: Stack) -> int:
 
 
 def _down(options: argparse.Namespace, stack: Stack) -> int:
-    seen = observe_settled(stack.all, stack.kinds, _waiting)
+    seen = stack.look_settled()
     planned = plan_removal(stack.all, seen, frozenset({CACHE, *([TABLE] if options.keep_table else [])}))
-    for line in report.plan_lines(planned):
+    for line in (*report.plan_lines(planned), *(f"Warning: {text}" for text in report.unseen(stack.retired, seen))):
         print(line)
     if planned.empty:
         return DONE
@@ -230,7 +263,7 @@ def _down(options: argparse.Namespace, stack: Stack) -> int:
     if protected and deletes_table:
         wanted = {"DeletionProtectionEnabled": False}
         stack.kinds["table"].update(stack.names.table, wanted, frozenset(wanted))
-        observe_settled(stack.declared, stack.kinds, _waiting)
+        stack.look_settled()
     result = _run(stack, planned, seen)
     if result == DONE:
         print("The Momento cache was left as it is.")
@@ -246,10 +279,11 @@ def _outputs(options: argparse.Namespace, stack: Stack) -> int:
 
 
 def _doctor(_options: argparse.Namespace, stack: Stack) -> int:
-    found = list(doctor.examine(stack.clients, stack.cache, stack.names, stack.place))
-    for each in found:
+    found = []
+    for each in doctor.examine(stack.clients, _Caches(stack.cache), stack.names, stack.place, stack.api_key):
+        found.append(each)
         sign = {True: "ok", False: "FAILED", None: "?"}[each.good]
-        print(f"  {sign:6}  {each.title}: {each.said}")
+        print(f"  {sign:6}  {each.title}: {each.said}", flush=True)
     return FAILED if any(each.good is False for each in found) else DONE
 
 
@@ -282,7 +316,7 @@ def _verify(options: argparse.Namespace, stack: Stack) -> int:
     except (ProvisionFailed, DashboardError, ClientError, BotoCoreError) as error:
         _complain(f"Failed: {explain(error)}")
     finally:
-        seen = observe_settled(stack.all, stack.kinds, _waiting)
+        seen = stack.look_settled()
         gone = _run(stack, plan_removal(stack.all, seen, frozenset({CACHE})), seen) == DONE
         if gone and stack.names.prefix:
             stack.cache.delete_cache(stack.names.cache)

@@ -50,6 +50,7 @@ class Clients:
         self._cloudwatch: Any = None
         self._sns: Any = None
         self._sts: STSClient | None = None
+        self._quotas: Any = None
         self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=CONFIG)
         self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=CONFIG)
         self.logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint_url, config=CONFIG)
@@ -83,3 +84,11 @@ class Clients:
             if self._sts is None:
                 self._sts = self._session.client("sts", endpoint_url=self._endpoint_url, config=CONFIG)
             return self._sts
+
+    @property
+    def quotas(self) -> Any:
+        """Service Quotas, for the doctor."""
+        with self._lock:
+            if self._quotas is None:
+                self._quotas = self._session.client("service-quotas", endpoint_url=self._endpoint_url, config=CONFIG)
+            return self._quotas

@@ -9,18 +9,18 @@ from typing import TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provision import policies
+from provision import http_check, policies, quotas
 from provision.advice import explain
 from provision.clients import Caches, Clients
-from provision.errors import ProvisionFailed, error_code
+from provision.errors import ProvisionFailed, is_denied
 from provision.names import StackNames
+from provision.secret_text import SecretText
 from provision.stack import Place
 
 #: Caches that a Momento account on demand may have in a region (facts/momento.md, section 7).
 _CACHES = 3
 #: What SimulatePrincipalPolicy takes at most.
 _ACTIONS_AT_ONCE = 50
-_DENIED = ("AccessDenied", "AccessDeniedException")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
 
@@ -37,13 +37,18 @@ class Finding:
 Look: TypeAlias = Callable[[], tuple[bool | None, str]]
 
 
-def examine(aws: Clients, caches: Caches, names: StackNames, place: Place) -> Iterator[Finding]:
-    """All checks, one after the other; what fails is a finding, and the others go on."""
+def examine(aws: Clients, caches: Caches, names: StackNames, place: Place, api_key: SecretText) -> Iterator[Finding]:
+    """All checks, one after the other; what fails is a finding, and the others go on.
+
+    `api_key` is the Momento key as the connection has it. What `caches` raises has to be a ProvisionFailed.
+    """
     looks: tuple[tuple[str, Look], ...] = (
         ("AWS credentials", lambda: (True, aws.sts.get_caller_identity()["Arn"])),
         ("Permissions", lambda: _permissions(aws, names, place)),
-        ("Momento key and endpoint", lambda: _cache(caches, names)),
-        ("Momento's HTTP endpoint", lambda: _endpoint(place)),
+        ("Quotas", lambda: _quotas(aws, names)),
+        ("Momento cache", lambda: _cache(caches, names)),
+        ("Momento's region", lambda: _endpoint(place)),
+        ("Momento's HTTP endpoint", lambda: http_check.ask(place.http_endpoint, names.cache, api_key)),
     )
     for title, look in looks:
         try:
@@ -69,7 +74,7 @@ def _permissions(aws: Clients, names: StackNames, place: Place) -> tuple[bool | 
                     ResourceArns=[arn for arn in statement["Resource"] if "?" not in arn and "*" not in arn] or ["*"],
                 )
             except ClientError as error:
-                if error_code(error) in _DENIED:
+                if is_denied(error):
                     return None, "these credentials may not ask (iam:SimulatePrincipalPolicy)"
                 raise
             denied += [
@@ -87,6 +92,19 @@ def _principal(caller: str) -> str:
     """The role behind a session: policies are the role's."""
     found = re.fullmatch(r"arn:(aws[a-z-]*):sts::(\d+):assumed-role/([^/]+)/.*", caller)
     return f"arn:{found[1]}:iam::{found[2]}:role/{found[3]}" if found else caller
+
+
+def _quotas(aws: Clients, names: StackNames) -> tuple[bool | None, str]:
+    try:
+        found = list(quotas.rooms(aws, names))
+    except ClientError as error:
+        if is_denied(error):
+            return None, f"these credentials may not count what there is ({error.operation_name})"
+        raise
+    if full := [each for each in found if not each.enough]:
+        listed = ", ".join(map(str, full))
+        return False, f"with the stack {listed}. Ask for more in AWS Service Quotas, or remove what is not needed"
+    return True, f"with the stack {', '.join(map(str, found))}"
 
 
 def _cache(caches: Caches, names: StackNames) -> tuple[bool | None, str]:

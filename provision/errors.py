@@ -43,6 +43,9 @@ _PASSING = frozenset(
         "ServiceUnavailableException",
     }
 )
+#: What they answer to a change of one that is there while another change of it is under way.
+_BUSY = frozenset({"ConcurrentAccess", "ConflictException", "ResourceConflict", "ResourceInUseException"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 
 
 class ProvisionFailed(Exception):
@@ -80,6 +83,16 @@ def is_there_already(error: ClientError) -> bool:
 def passes(error: ClientError) -> bool:
     """Whether the same call may be taken in a moment."""
     return error_code(error) in _PASSING
+
+
+def is_busy(error: ClientError) -> bool:
+    """Whether the same change or deletion of what is there may be taken in a moment."""
+    return passes(error) or error_code(error) in _BUSY
+
+
+def is_denied(error: ClientError) -> bool:
+    """Whether these credentials may not do it."""
+    return error_code(error) in _DENIED
 
 
 @contextmanager

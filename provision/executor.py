@@ -16,18 +16,16 @@ from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from provision.errors import Interrupted, NotYet, ProvisionFailed, is_there_already, passes
+from provision.errors import Interrupted, NotYet, ProvisionFailed, is_busy, is_there_already, passes
 from provision.kinds.kind import Kind
 from provision.kinds.registry import Kinds
-from provision.model import Action, Declared, Observed, Owner, Plan, Step, Unknown
+from provision.model import Action, Change, Declared, Observed, Owner, Plan, Step, Unknown
 from provision.observation import WORKERS, Seen
 from provision.planner import differences, resolved
 from provision.secret_text import SecretText
 
 #: How long one resource may take until it is usable, in seconds. A pipe takes a minute or two.
 PATIENCE_S = 300.0
-#: How often one resource is given attributes that it then does not have.
-_ROUNDS = 6
 #: Seconds between two words about what is still under way.
 _WORD_EVERY_S = 10.0
 
@@ -178,7 +176,7 @@ class Executor:
 
     def _create(self, kind: Kind, resource: Declared, wanted: Mapping[str, Any], deadline: float) -> None:
         try:
-            self._patiently(lambda: kind.create(resource.name, wanted), deadline)
+            self._patiently(lambda: kind.create(resource.name, wanted), deadline, passes)
         except ClientError as error:
             found = kind.observe(resource) if is_there_already(error) else None
             # A creation that timed out and was sent again finds what the first one made.
@@ -191,7 +189,8 @@ class Executor:
         """The resource once it is usable and has the attributes. Raises ProvisionFailed when it does not get there."""
         # A secret text that was given is believed: not every one can be read back.
         written = _secret_parts(wanted) if created else frozenset()
-        rounds = 0
+        given: list[Change] = []
+        pause = 0.25
         while True:
             found: Observed = self._until(lambda: _usable(kind.observe(resource)), resource, "usable", deadline)
             if found.trouble:
@@ -204,19 +203,25 @@ class Executor:
             changes = [c for c in differences(found.attributes, wanted) if c.path not in written]
             if not changes:
                 return found
-            rounds += 1
-            if rounds > _ROUNDS:
-                paths = ", ".join(change.path for change in changes)
-                raise ProvisionFailed(f"{resource.kind} {resource.name} was changed and still differs in {paths}.")
+            if changes == given:
+                # What was set is seen late: tags within seconds, attributes of a queue within a minute.
+                if time.monotonic() > deadline:
+                    paths = ", ".join(change.path for change in changes)
+                    raise ProvisionFailed(f"{resource.kind} {resource.name} was changed and still differs in {paths}.")
+                self._pause(pause)
+                pause = min(pause * 2, 10.0)
+            given = changes
             parts = frozenset(change.path.split(".")[0] for change in changes)
-            self._patiently(partial(kind.update, resource.name, wanted, parts), deadline)
+            self._patiently(partial(kind.update, resource.name, wanted, parts), deadline, is_busy)
             written |= _secret_parts(wanted) & parts
 
     def _remove(self, kind: Kind, resource: Declared, deadline: float) -> None:
-        self._patiently(lambda: kind.delete(resource.name), deadline)
+        self._patiently(lambda: kind.delete(resource.name), deadline, is_busy)
         self._until(lambda: kind.observe(resource) is None or None, resource, "gone", deadline)
 
-    def _patiently(self, act: Callable[[], None], deadline: float) -> None:
+    def _patiently(
+        self, act: Callable[[], None], deadline: float, may_work_soon: Callable[[ClientError], bool]
+    ) -> None:
         """Does it, again and again while AWS says that it may work in a moment."""
         pause = 0.5
         while True:
@@ -227,7 +232,7 @@ class Executor:
                 if time.monotonic() > deadline:
                     raise
             except ClientError as error:
-                if not passes(error) or time.monotonic() > deadline:
+                if not may_work_soon(error) or time.monotonic() > deadline:
                     raise
             self._pause(pause)
             pause = min(pause * 2, 10.0)

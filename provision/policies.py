@@ -81,7 +81,10 @@ def provisioner(names: StackNames, place: Place) -> dict[str, Any]:
             arn.alerts,
         ),
         _statement("WhoAmI", "sts:GetCallerIdentity", "*"),
-        _statement("Doctor", "iam:SimulatePrincipalPolicy", "*"),
+        _statement("Doctor", "iam:GetAccountSummary SimulatePrincipalPolicy", "*"),
+        _statement("CountPipes", "pipes:ListPipes", "*"),
+        _statement("CountDestinations", "events:ListApiDestinations ListConnections", "*"),
+        _statement("Quotas", "servicequotas:ListServiceQuotas", "*"),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from provision.advice import explain
 from provision.executor import Event, Outcome, Phase
 from provision.model import Action, Declared, Owner, Plan, Step
-from provision.observation import Seen
+from provision.observation import UNSEEN, Seen
 
 _VERBS = {
     Action.CREATE: "create",
@@ -53,6 +53,17 @@ def plan_data(plan: Plan) -> dict[str, Any]:
             for step in plan.steps
         ],
     }
+
+
+def unseen(resources: Sequence[Declared], seen: Seen) -> Iterator[str]:
+    """What cannot be told of the resources that other settings may have left behind: one sentence, or none."""
+    hidden = [each for each in resources if (found := seen.get(each.address)) is not None and found.state == UNSEEN]
+    if hidden:
+        kinds = ", ".join(sorted({each.kind for each in hidden}))
+        yield (
+            f"These credentials may not see whether other settings left something of these kinds: {kinds}. "
+            "If so, it stays. `python -m provision policy` prints the rights that are needed."
+        )
 
 
 def event_line(event: Event) -> str:

@@ -12,14 +12,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from provision.clients import Clients
-from provision.errors import error_code, is_missing, missing_is_fine
+from provision.errors import error_code, is_denied, is_missing, missing_is_fine
 from provision.model import Declared, Observed, Owner
 from provision.secret_text import SecretText
 
 KEY = "Key"
 _PASSING = ("CREATING", "UPDATING", "DELETING", "AUTHORIZING", "DEAUTHORIZING")
-#: The key cannot be read when these say so; the stack's own secret then says which one was given.
-_UNREADABLE = ("AccessDenied", "AccessDeniedException")
 
 
 class Connection:
@@ -79,7 +77,8 @@ class Connection:
                 content = self._secrets.get_secret_value(SecretId=secret_arn)["SecretString"]
                 return SecretText(str(json.loads(content)["api_key_value"]))
             except ClientError as error:
-                if not (is_missing(error) or error_code(error) in _UNREADABLE):
+                # The stack's own secret then says which key was given.
+                if not (is_missing(error) or is_denied(error)):
                     raise
             except (ValueError, KeyError):
                 pass  # The format of EventBridge's own secret is not documented.

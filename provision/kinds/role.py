@@ -45,7 +45,9 @@ class Role:
         self._iam.create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps(wanted[TRUST]), Tags=as_list(wanted[TAGS])
         )
-        self._put_policy(name, wanted[POLICY])
+        # Not known everywhere at once: then the look that follows finds no policy, and puts it.
+        with missing_is_fine():
+            self._put_policy(name, wanted[POLICY])
 
     def update(self, name: str, wanted: Mapping[str, Any], changed: frozenset[str]) -> None:
         """Sets what differs."""

@@ -31,7 +31,8 @@ class Table:
         """The table with its capacity, stream, protection and tags."""
         try:
             found = self._dynamodb.describe_table(TableName=resource.name)["Table"]
-            tags = as_dict(self._dynamodb.list_tags_of_resource(ResourceArn=found["TableArn"])["Tags"])
+            pages = self._dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=found["TableArn"])
+            tags = as_dict(tag for page in pages for tag in page["Tags"])
             # Before it is there, a table has no backups to ask for.
             asks = RECOVERY in resource.attributes and found["TableStatus"] == "ACTIVE"
             recovery = self._recovers(resource.name) if asks else None

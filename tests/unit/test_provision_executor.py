@@ -169,6 +169,7 @@ def test_an_attribute_that_does_not_stick_is_named() -> None:
         def create(self, name: str, wanted: Mapping[str, Any]) -> None:
             self.there[name] = {"Size": 2}
 
-    outcome = Executor((BASE,), {"thing": Stubborn()}, lambda event: None).run(plan((BASE,), {}), {})
+    executor = Executor((BASE,), {"thing": Stubborn()}, lambda event: None, patience_s=0.1)
+    outcome = executor.run(plan((BASE,), {}), {})
 
     assert "still differs in Size" in str(outcome.failed["base"])

@@ -59,12 +59,12 @@ class Stack:
 
     def plan(self, *, adopt: bool, wait: bool) -> tuple[Plan, Seen]:
         """What is to be done, and what is there; with `wait` only once nothing is on its way to another state."""
-        seen = (
-            self.look_settled(adopt=adopt)
-            if wait
-            else observe(self.all, self.kinds, adopt=adopt, unneeded=self.unneeded)
-        )
+        seen = self.look_settled(adopt=adopt) if wait else self.look(adopt=adopt)
         return plan(self.declared, seen, self.retired), seen
+
+    def look(self, *, adopt: bool = False) -> Seen:
+        """What is there."""
+        return observe(self.all, self.kinds, adopt=adopt, unneeded=self.unneeded)
 
     def look_settled(self, *, adopt: bool = False) -> Seen:
         """What is there, once nothing is on its way to another state."""

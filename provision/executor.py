@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from provision.errors import Interrupted, NotYet, ProvisionFailed, is_busy, is_there_already, passes
+from provision.errors import Interrupted, NotYet, ProvisionFailed, is_busy, is_missing, is_there_already, passes
 from provision.kinds.kind import Kind
 from provision.kinds.registry import Kinds
 from provision.model import Action, Change, Declared, Observed, Owner, Plan, Step, Unknown
@@ -26,6 +26,8 @@ from provision.secret_text import SecretText
 
 #: How long one resource may take until it is usable, in seconds. A pipe takes a minute or two.
 PATIENCE_S = 300.0
+#: Within so many seconds what was created is known to all of AWS, or nearly always so.
+_KNOWN_WITHIN_S = 30.0
 #: Seconds between two words about what is still under way.
 _WORD_EVERY_S = 10.0
 
@@ -176,7 +178,7 @@ class Executor:
 
     def _create(self, kind: Kind, resource: Declared, wanted: Mapping[str, Any], deadline: float) -> None:
         try:
-            self._patiently(lambda: kind.create(resource.name, wanted), deadline, passes)
+            self._patiently(lambda: kind.create(resource.name, wanted), deadline, _not_known_yet())
         except ClientError as error:
             found = kind.observe(resource) if is_there_already(error) else None
             # A creation that timed out and was sent again finds what the first one made.
@@ -253,6 +255,12 @@ class Executor:
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise Interrupted("Stopped before it was finished.")
+
+
+def _not_known_yet() -> Callable[[ClientError], bool]:
+    """Says of an error of a creation whether it may pass: what the new one refers to may be as new, and not be seen."""
+    until = time.monotonic() + _KNOWN_WITHIN_S
+    return lambda error: passes(error) or (is_missing(error) and time.monotonic() < until)
 
 
 def _usable(found: Observed | None) -> Observed | None:

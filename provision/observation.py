@@ -83,11 +83,8 @@ def observe_settled(
 
 def _adopted(found: Observed | None) -> Observed | None:
     """What is nobody's becomes ours; what carries another stack's tag stays that one's."""
-    if (
-        found is None
-        or found.owner is Owner.STACK
-        or found.state == UNSEEN
-        or found.attributes.get(TAGS, {}).get("Stack")
-    ):
+    if found is None or found.owner is Owner.STACK or found.state == UNSEEN:
+        return found
+    if found.attributes.get(TAGS, {}).get("Stack"):
         return found
     return replace(found, owner=Owner.STACK)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from provision.clients import Clients
-from provision.errors import missing_is_fine
+from provision.errors import is_missing, missing_is_fine
 from provision.kinds.kind import TAGS, as_dict, as_list, ours_of, owner
 from provision.model import Declared, Observed
 
@@ -24,7 +26,13 @@ class Alarm:
             return None
         (found,) = answer["MetricAlarms"]
         arn = found["AlarmArn"]
-        tags = as_dict(self._aws.cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+        try:
+            tags = as_dict(self._aws.cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"])
+        except ClientError as error:
+            # Deleted since it was found.
+            if is_missing(error):
+                return None
+            raise
         attributes = {key: found.get(key) for key in resource.attributes if key != TAGS}
         if "Metrics" in attributes:
             attributes["Metrics"] = _in_order(found.get("Metrics", []), resource.attributes["Metrics"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from provision.clients import Clients
-from provision.errors import missing_is_fine
+from provision.errors import is_missing, missing_is_fine
 from provision.kinds.kind import TAGS, ours_of, owner
 from provision.model import Declared, Observed
 
@@ -19,14 +21,13 @@ class LogGroup:
 
     def observe(self, resource: Declared) -> Observed | None:
         """Its retention (days) and tags."""
-        pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=resource.name)
-        for found in (group for page in pages for group in page["logGroups"]):
-            if found.get("logGroupName") == resource.name:
-                arn = found["arn"].removesuffix(":*")
-                tags = self._logs.list_tags_for_resource(resourceArn=arn)["tags"]
-                attributes = {"RetentionInDays": found.get("retentionInDays"), TAGS: ours_of(resource, tags)}
-                return Observed(attributes, {"arn": arn}, owner(resource, tags), "exists")
-        return None
+        try:
+            return self._observe(resource)
+        except ClientError as error:
+            # Deleted since it was found.
+            if is_missing(error):
+                return None
+            raise
 
     def create(self, name: str, wanted: Mapping[str, Any]) -> None:
         """Creates it and sets how long it keeps its records."""
@@ -48,3 +49,13 @@ class LogGroup:
         """Deletes it with its records."""
         with missing_is_fine():
             self._logs.delete_log_group(logGroupName=name)
+
+    def _observe(self, resource: Declared) -> Observed | None:
+        pages = self._logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=resource.name)
+        for found in (group for page in pages for group in page["logGroups"]):
+            if found.get("logGroupName") == resource.name:
+                arn = found["arn"].removesuffix(":*")
+                tags = self._logs.list_tags_for_resource(resourceArn=arn)["tags"]
+                attributes = {"RetentionInDays": found.get("retentionInDays"), TAGS: ours_of(resource, tags)}
+                return Observed(attributes, {"arn": arn}, owner(resource, tags), "exists")
+        return None

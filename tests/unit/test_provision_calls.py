@@ -9,6 +9,7 @@ import ast
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -731,7 +732,8 @@ def test_each_act_makes_exactly_these_calls(
     with ExitStack() as stubs:
         used = {name: stubs.enter_context(Stubber(getattr(aws, name))) for name in {call.client for call in calls}}
         for call in calls:
-            used[call.client].add_response(call.method, call.answer, call.parameters)
+            # botocore reads the JSON of policies in place.
+            used[call.client].add_response(call.method, deepcopy(call.answer), call.parameters)
 
         act(at_work[DECLARED[address].kind], DECLARED[address])
 

@@ -189,7 +189,8 @@ def _would_lose_data(resource: Declared, step: Step) -> str:
 
 
 def _taken(resource: Declared) -> str:
+    mark = "tags" if "Tags" in resource.attributes else "description"
     return (
-        f"{resource.kind} {resource.name} exists and does not carry the tags of this stack, so it is somebody else's. "
-        "Choose another --prefix, or take it over with --adopt if it is yours."
+        f"{resource.kind} {resource.name} exists and does not carry the {mark} of this stack, so it is somebody "
+        "else's. Choose another --prefix, or take it over with --adopt if it is yours."
     )

@@ -32,7 +32,11 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 def summary(plan: Plan) -> str:
     """How many steps do what."""
     if plan.empty:
-        return "Nothing to do: everything is as declared." if plan.steps else "Nothing to do: nothing is there."
+        return (
+            "Nothing to do: everything is as declared."
+            if plan.steps
+            else "Nothing to do: nothing of this stack is there."
+        )
     counts = [f"{plan.count(action)} to {verb}" for action, verb in _VERBS.items() if plan.count(action)]
     return f"Plan: {', '.join(counts)}."
 

@@ -33,7 +33,7 @@ ROOMS = {
     "provision": Room(("provision",), SCREEN),
     "provision.names": Room(()),
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
-    "provision.__main__": Room(("provision", "services"), SCREEN),
+    "provision.command_line": Room(("provision", "services"), SCREEN),
     "sandbox": Room(("sandbox", "provision"), SCREEN),
     # It speaks Streamlit's protocol to a dashboard of another process.
     "bench.viewers": Room(("bench", "sandbox", "services", "provision.names"), ("altair",)),
@@ -126,7 +126,7 @@ def test_every_room_of_the_design_has_modules() -> None:
         ("services.aws", "from provision import apply", "provision.apply"),
         ("provision.apply", "from services.config import Settings", "services.config.Settings"),
         ("provision.apply", "from services.config import load", "services.config.load"),
-        ("provision.__main__", "from sandbox.state import read", "sandbox.state.read"),
+        ("provision.command_line", "from sandbox.state import read", "sandbox.state.read"),
         ("provision.names", "from . import stack", "provision.stack"),
         ("sandbox.pipes.filters", "from ...services import errors", "services.errors"),
         ("sandbox.server", "from streamlit.web import cli", "streamlit.web.cli"),
@@ -143,7 +143,7 @@ def test_an_import_against_the_arrows_is_found(module: str, source: str, offende
         ("pages.lookup", "import streamlit\nfrom components import badges\nfrom provision.names import TABLE"),
         ("pages.lookup", "from provision import names"),
         ("services.aws", "import boto3\nfrom .errors import NotFound"),
-        ("provision.__main__", "from services.config import Settings\nfrom services import aws"),
+        ("provision.command_line", "from services.config import Settings\nfrom services import aws"),
         ("sandbox.server", "import grpc\nfrom provision.apply import up\nfrom sandbox.momento import service"),
     ],
 )

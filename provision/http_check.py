@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from urllib.parse import quote
 
 from provision.secret_text import SecretText
@@ -37,7 +38,10 @@ def ask(http_endpoint: str, cache: str, api_key: SecretText) -> tuple[bool | Non
     except urllib.error.HTTPError as refused:
         status = refused.code
         refused.close()
-    except (OSError, ValueError) as error:
+    except ValueError:
+        # Its text quotes the header.
+        return False, "the key cannot be sent as a header. Copy it again from the Momento console"
+    except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         return False, f"{http_endpoint} cannot be reached: {reason}. Check MOMENTO_ENDPOINT and the network"
     good, said = _SAID.get(status, (False, f"answers {status}. Ask again; if it stays, look at Momento's status page"))

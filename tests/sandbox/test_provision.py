@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -406,6 +407,52 @@ def test_a_protected_table_is_not_deleted_unless_told(own: RunningSandbox) -> No
     assert run("down", "--unprotect").returncode == 0
     with stack(own.state, "kept") as built:
         assert [address for address, found in built.seen().items() if found] == ["cache"]
+
+
+def begun(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MOMENTO_"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "provision", *arguments],
+        cwd=PROJECT,
+        env={**environment, "SANDBOX_DIR": str(folder), "TARGET": "sandbox"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_finishes_what_is_in_hand_and_says_what_is_not_done(own: RunningSandbox) -> None:
+    with begun(own.folder, "up", "--yes", "--prefix", "halved") as process:
+        assert process.stdout is not None
+        # When it is pressed as soon as the first step is under way
+        for line in process.stdout:
+            if "…" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        said, complaints = process.communicate(timeout=60)
+    # Then what was begun is done, the pipes are not, and the next run goes on
+    assert process.returncode == 1
+    assert "done in" in said
+    assert "Stopping" in complaints
+    assert complaints.count("not done  pipe") == 3
+    assert "Traceback" not in complaints
+    with stack(own.state, "halved") as built:
+        assert built.up().complete
+        assert built.plan().empty
+        built.down()
+
+
+def test_a_reader_that_goes_away_is_no_traceback(own: RunningSandbox) -> None:
+    with begun(own.folder, "outputs") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        complaints = process.stderr.read()
+
+    assert process.returncode == 1
+    assert complaints == ""
 
 
 def test_a_half_configured_environment_is_refused_with_the_names(own: RunningSandbox) -> None:

@@ -1,8 +1,11 @@
-"""The declared stack, held against what the original demo's CloudFormation stack has."""
+"""The declared stack: names, order, and what the production settings change.
+
+The original settings are held against the demo's template in test_provision_original.py.
+"""
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,45 +38,17 @@ def attributes(address: str, settings: StackSettings = ORIGINAL) -> dict[str, An
     return resolved(declared(settings)[address].attributes, OUTPUTS)
 
 
-def test_the_names_are_those_of_the_original() -> None:
-    assert [resource.name for resource in declared().values()] == [
-        "momento-eventbridge-cache",
-        "weather-stats-demo",
-        "weather-stats-demo-dlq",
-        "weather-stats-demo-logs-us-west-2",
-        "weather-stats-demo-connection",
-        "momento-eventbridge-api-key",
-        "weather-stats-demo-cache-put-api-destination",
-        "weather-stats-demo-topic-publish-api-destination",
-        "weather-stats-demo-cache-delete-api-destination",
-        "AmazonEventBridgePipeWeatherStatsDemoEventToMomentoCache",
-        "weather-stats-demo-cache-put-pipe",
-        "weather-stats-demo-topic-publish-pipe",
-        "weather-stats-demo-cache-delete-pipe",
-    ]
+#: What can carry no tags; connections and API destinations are known by their description instead.
+TAGLESS = {"Momento cache", "connection", "API destination"}
 
 
-def test_the_original_table_queue_and_log_group() -> None:
-    assert attributes("table") == {
-        "AttributeDefinitions": [{"AttributeName": "Location", "AttributeType": "S"}],
-        "KeySchema": [{"AttributeName": "Location", "KeyType": "HASH"}],
-        "BillingMode": "PROVISIONED",
-        "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
-        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-        "DeletionProtectionEnabled": False,
-        "Tags": TAGS,
-    }
-    assert attributes("queue") == {"MessageRetentionPeriod": "1209600", "Tags": TAGS}
-    assert attributes("log-group") == {"RetentionInDays": 90, "Tags": TAGS}
-
-
-def test_the_connection_sends_the_bare_key_as_authorization() -> None:
-    assert attributes("connection") == {
-        "Description": "Connection with API Key Authorization",
-        "AuthorizationType": "API_KEY",
-        "ApiKeyName": "Authorization",
-        "Key": SecretText("the-key"),
-    }
+def test_all_that_can_carry_tags_carries_those_of_the_stack() -> None:
+    told = replace(PRODUCTION, alarm_email="on-call@example.com")
+    for resource in declared(told).values():
+        if resource.kind in TAGLESS:
+            assert "Tags" not in resource.attributes
+        else:
+            assert resource.attributes["Tags"] == TAGS, resource.address
 
 
 @pytest.mark.parametrize(
@@ -95,80 +70,6 @@ def test_each_api_destination_calls_its_route(
         "InvocationEndpoint": endpoint,
         "HttpMethod": method,
     }
-
-
-@pytest.mark.parametrize("flow", names.FLOWS)
-def test_every_original_pipe_tries_once_then_dead_letters_and_logs_everything(flow: str) -> None:
-    pipe = attributes(f"pipe/{flow}")
-    assert pipe["SourceParameters"]["DynamoDBStreamParameters"] == {
-        "BatchSize": 1,
-        "StartingPosition": "LATEST",
-        "MaximumRetryAttempts": 0,
-        "DeadLetterConfig": {"Arn": "arn:queue"},
-    }
-    assert pipe["LogConfiguration"] == {
-        "CloudwatchLogsLogDestination": {"LogGroupArn": "arn:logs"},
-        "Level": "INFO",
-        "IncludeExecutionData": ["ALL"],
-    }
-    assert (pipe["Source"], pipe["Target"], pipe["RoleArn"]) == ("arn:stream", f"arn:{flow}", "arn:role")
-
-
-@pytest.mark.parametrize(
-    ("flow", "pattern"),
-    [("cache-put", '{"eventName":["INSERT","MODIFY"]}'), ("cache-delete", '{"eventName":["REMOVE"]}')],
-)
-def test_cache_pipes_filter_by_event_name(flow: str, pattern: str) -> None:
-    assert attributes(f"pipe/{flow}")["SourceParameters"]["FilterCriteria"] == {"Filters": [{"Pattern": pattern}]}
-
-
-def test_the_topic_pipe_takes_every_record() -> None:
-    assert "FilterCriteria" not in attributes("pipe/topic-publish")["SourceParameters"]
-
-
-def test_cache_put_stores_the_record_under_its_location_for_its_ttl() -> None:
-    target = attributes("pipe/cache-put")["TargetParameters"]
-    assert target["HttpParameters"] == {
-        "PathParameterValues": ["momento-eventbridge-cache"],
-        "QueryStringParameters": {
-            "key": "$.dynamodb.Keys.Location.S",
-            "ttl_seconds": "$.dynamodb.NewImage.TTL.N",
-        },
-    }
-    assert _fields(target["InputTemplate"]) == ["Location", "MaxTemp", "MinTemp", "ChancesOfPrecipitation"]
-
-
-def test_topic_publish_leads_with_the_event_type() -> None:
-    target = attributes("pipe/topic-publish")["TargetParameters"]
-    assert target["HttpParameters"] == {
-        "PathParameterValues": ["momento-eventbridge-cache", "momento-eventbridge-topic"]
-    }
-    assert _fields(target["InputTemplate"]) == [
-        "EventType",
-        "Location",
-        "MaxTemp",
-        "MinTemp",
-        "ChancesOfPrecipitation",
-    ]
-
-
-def test_cache_delete_names_the_key_and_has_no_template() -> None:
-    assert attributes("pipe/cache-delete")["TargetParameters"] == {
-        "HttpParameters": {
-            "PathParameterValues": ["momento-eventbridge-cache"],
-            "QueryStringParameters": {"key": "$.dynamodb.Keys.Location.S"},
-        }
-    }
-
-
-def test_the_role_may_read_the_stream_send_dead_letters_and_call_the_destinations_and_nothing_else() -> None:
-    statements = attributes("role")["Policy"]["Statement"]
-    allowed = {tuple(statement["Resource"]): set(statement["Action"]) for statement in statements}
-    assert allowed[("arn:cache-put", "arn:topic-publish", "arn:cache-delete")] == {"events:InvokeApiDestination"}
-    assert {"dynamodb:GetRecords", "dynamodb:DescribeStream", "dynamodb:GetShardIterator"} <= allowed[("arn:stream",)]
-    assert "sqs:SendMessage" in allowed[("arn:queue",)]
-    assert len(statements) == 3
-    assert all("*" not in action for actions in allowed.values() for action in actions)
 
 
 def test_the_original_role_may_be_taken_on_by_pipes_and_a_confined_one_by_these_three_only() -> None:
@@ -222,8 +123,3 @@ def test_every_name_of_every_prefix_is_within_its_limit(prefix: str) -> None:
 def test_a_prefix_that_some_name_cannot_carry_is_refused(prefix: str) -> None:
     with pytest.raises(ValueError, match="prefix"):
         StackNames(prefix)
-
-
-def _fields(template: str) -> list[str]:
-    """The names in a template; its placeholders are no JSON until Pipes fills them in."""
-    return list(json.loads(template.replace("<", '"<').replace(">", '>"')))

@@ -24,8 +24,9 @@ from provision.observation import WORKERS, Seen
 from provision.planner import differences, resolved
 from provision.secret_text import SecretText
 
-#: How long one resource may take until it is usable, in seconds. A pipe takes a minute or two.
-PATIENCE_S = 300.0
+#: How long one resource may take until it is usable, in seconds. A pipe takes a minute or two; one that fails because
+#: its role is not known everywhere yet is deleted and made again, and takes as long each time.
+PATIENCE_S = 900.0
 #: Within so many seconds what was created is known to all of AWS, or nearly always so.
 _KNOWN_WITHIN_S = 30.0
 #: Seconds between two words about what is still under way.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from services.aws import Aws, translated
 
@@ -44,5 +46,12 @@ def _alarm(answer: dict[str, object]) -> Alarm:
         state=str(answer.get("StateValue", "")),
         reason=str(answer.get("StateReason", "")),
         since=moment() if moment else 0.0,
-        metric=str(answer.get("MetricName", "")),
+        metric=_metric(answer),
     )
+
+
+def _metric(answer: Mapping[str, Any]) -> str:
+    """What it watches: a metric's name, or for an expression what its author calls it."""
+    watched: list[Mapping[str, Any]] = [each for each in answer.get("Metrics", ()) if each.get("ReturnData", True)]
+    expression = watched[0] if watched else {}
+    return str(answer.get("MetricName") or expression.get("Label") or expression.get("Expression", ""))

@@ -47,10 +47,7 @@ class Clients:
         self._session = session
         self._endpoint_url = endpoint_url
         self._lock = threading.Lock()
-        self._cloudwatch: Any = None
-        self._sns: Any = None
-        self._sts: STSClient | None = None
-        self._quotas: Any = None
+        self._made: dict[str, Any] = {}
         self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=CONFIG)
         self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=CONFIG)
         self.logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint_url, config=CONFIG)
@@ -64,31 +61,28 @@ class Clients:
     @property
     def cloudwatch(self) -> Any:
         """CloudWatch, for alarms and the dashboard."""
-        with self._lock:
-            if self._cloudwatch is None:
-                self._cloudwatch = self._session.client("cloudwatch", endpoint_url=self._endpoint_url, config=CONFIG)
-            return self._cloudwatch
+        return self._once("cloudwatch")
 
     @property
     def sns(self) -> Any:
         """SNS, for the topic that alarms are sent to."""
-        with self._lock:
-            if self._sns is None:
-                self._sns = self._session.client("sns", endpoint_url=self._endpoint_url, config=CONFIG)
-            return self._sns
+        return self._once("sns")
 
     @property
     def sts(self) -> STSClient:
         """STS, which says whose credentials these are."""
-        with self._lock:
-            if self._sts is None:
-                self._sts = self._session.client("sts", endpoint_url=self._endpoint_url, config=CONFIG)
-            return self._sts
+        client: STSClient = self._once("sts")
+        return client
 
     @property
     def quotas(self) -> Any:
         """Service Quotas, for the doctor."""
+        return self._once("service-quotas")
+
+    def _once(self, service: str) -> Any:
         with self._lock:
-            if self._quotas is None:
-                self._quotas = self._session.client("service-quotas", endpoint_url=self._endpoint_url, config=CONFIG)
-            return self._quotas
+            if service not in self._made:
+                # Its type is one of many, by the service's name.
+                make: Any = self._session.client
+                self._made[service] = make(service, endpoint_url=self._endpoint_url, config=CONFIG)
+            return self._made[service]

@@ -34,6 +34,7 @@ ROOMS = {
     "provision.names": Room(()),
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
     "provision.command_line": Room(("provision", "services"), SCREEN),
+    "provision.stack_at_work": Room(("provision", "services"), SCREEN),
     "sandbox": Room(("sandbox", "provision"), SCREEN),
     # It speaks Streamlit's protocol to a dashboard of another process.
     "bench.viewers": Room(("bench", "sandbox", "services", "provision.names"), ("altair",)),

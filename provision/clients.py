@@ -40,21 +40,25 @@ class Caches(Protocol):
 
 
 class Clients:
-    """One client per service, all of one account and region; `endpoint_url` is the sandbox's, or None for AWS."""
+    """One client per service, all of one account and region; `endpoint_url` is the sandbox's, or None for AWS.
 
-    def __init__(self, session: boto3.Session, endpoint_url: str | None = None) -> None:
+    `config` says how long they wait and how often they try.
+    """
+
+    def __init__(self, session: boto3.Session, endpoint_url: str | None = None, config: Config = CONFIG) -> None:
         self.region: str = session.region_name
         self._session = session
         self._endpoint_url = endpoint_url
+        self._config = config
         self._lock = threading.Lock()
         self._made: dict[str, Any] = {}
-        self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=CONFIG)
-        self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=CONFIG)
-        self.logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint_url, config=CONFIG)
-        self.secrets: SecretsManagerClient = session.client("secretsmanager", endpoint_url=endpoint_url, config=CONFIG)
-        self.events: EventBridgeClient = session.client("events", endpoint_url=endpoint_url, config=CONFIG)
-        self.iam: IAMClient = session.client("iam", endpoint_url=endpoint_url, config=CONFIG)
-        self.pipes: EventBridgePipesClient = session.client("pipes", endpoint_url=endpoint_url, config=CONFIG)
+        self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=config)
+        self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=config)
+        self.logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint_url, config=config)
+        self.secrets: SecretsManagerClient = session.client("secretsmanager", endpoint_url=endpoint_url, config=config)
+        self.events: EventBridgeClient = session.client("events", endpoint_url=endpoint_url, config=config)
+        self.iam: IAMClient = session.client("iam", endpoint_url=endpoint_url, config=config)
+        self.pipes: EventBridgePipesClient = session.client("pipes", endpoint_url=endpoint_url, config=config)
 
     # Made when first asked for: the original stack needs none of these, and the sandbox is to start at once.
 
@@ -84,5 +88,12 @@ class Clients:
             if service not in self._made:
                 # Its type is one of many, by the service's name.
                 make: Any = self._session.client
-                self._made[service] = make(service, endpoint_url=self._endpoint_url, config=CONFIG)
+                self._made[service] = make(service, endpoint_url=self._endpoint_url, config=self._config)
             return self._made[service]
+
+    def close(self) -> None:
+        """Closes the connection pools."""
+        always = (self.dynamodb, self.sqs, self.logs, self.secrets, self.events, self.iam, self.pipes)
+        with self._lock:
+            for client in (*always, *self._made.values()):
+                client.close()

@@ -133,6 +133,7 @@ def _reading(names: StackNames, place: Place) -> list[dict[str, Any]]:
         ),
         _statement("CheckTheRole", "iam:GetRole GetRolePolicy SimulatePrincipalPolicy", arn.role),
         _statement("Metrics", "cloudwatch:DescribeAlarms GetMetricData", "*"),
+        _statement("LookAtTheDashboard", "cloudwatch:GetDashboard ListTagsForResource", arn.dashboard),
     ]
 
 

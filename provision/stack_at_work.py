@@ -99,6 +99,10 @@ def stack_of(
     api_key: str,
     cache: MomentoCache,
 ) -> Stack:
+    """The stack that the options, or else the `saved` plan, name; says which on standard output.
+
+    Raises ProvisionFailed for a prefix or a setting that cannot be, and for a plan of another place.
+    """
     clients = Clients(aws.session(access), access.endpoint_url or None)
     account = clients.sts.get_caller_identity()["Account"]
     profile = (

@@ -79,6 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
         access, momento, api_key = _target(configuration)
         cache = MomentoCache(momento)
         saved = plan_file.read(options.file) if getattr(options, "file", None) else None
+        if options.prefix is None and options.command != "verify":
+            options.prefix = configuration.stack.prefix
         stack = _stack(options, saved, configuration.target, access, momento, api_key, cache)
         return _COMMANDS[options.command](options, stack)
     except (ProvisionFailed, DashboardError, ClientError, BotoCoreError) as error:
@@ -139,7 +141,7 @@ def _prefix(options: argparse.Namespace) -> str:
     """The prefix that was named; a verification without one gets one that nobody has."""
     if options.command == "verify" and not options.prefix:
         return f"verify-{secrets.token_hex(3)}"
-    return str(options.prefix)
+    return options.prefix or ""
 
 
 def _plan(options: argparse.Namespace, stack: Stack) -> int:

@@ -51,6 +51,7 @@ class SandboxState:
     momento_oauth_client_id: str = ""
     momento_oauth_client_secret: str = field(default="", repr=False)
     admin_url: str = ""
+    stack_prefix: str = ""
 
 
 def directory() -> Path:

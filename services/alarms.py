@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from provision import names
 from services.aws import Aws, translated
-
-#: What the names of the stack's alarms begin with, as those of all its resources do.
-PREFIX = "weather-stats-demo"
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ def read(aws: Aws) -> tuple[Alarm, ...]:
     while True:
         extra = {"NextToken": token} if token else {}
         with translated("Reading the alarms of CloudWatch"):
-            page = aws.cloudwatch.describe_alarms(AlarmNamePrefix=PREFIX, **extra)
+            page = aws.cloudwatch.describe_alarms(AlarmNamePrefix=names.chosen().stack, **extra)
         for kind in ("MetricAlarms", "CompositeAlarms"):
             found += [_alarm(each) for each in page.get(kind, [])]
         token = page.get("NextToken", "")

@@ -95,7 +95,7 @@ class Pipeline:
         )
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 3.5)
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
-            lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
+            lambda: metrics.read(self._aws, metrics.table_reads(), METRICS_WINDOW_S), 30.0
         )
         self.findings: Shared[tuple[Finding, ...]] = Shared(
             lambda: checks.findings(self._aws, self.pipes, self.log), 45.0
@@ -205,6 +205,8 @@ class Pipeline:
 
 def _feed(momento: MomentoAddress, topic: TopicConfig, run: str) -> TopicFeed:
     place = f"{momento.label}/{names.CACHE}/{names.TOPIC}"
-    source = Source("sandbox", run) if run else Source(place, place)
+    # A sandbox is known by its run; what other prefixes' topics of that run said is not to be on this one's page.
+    family = f"sandbox {names.chosen().prefix}".strip()
+    source = Source(family, run) if run else Source(place, place)
     history = TopicHistory(topic.history, source) if topic.history is not None else None
     return TopicFeed(momento, names.CACHE, names.TOPIC, topic.events, history=history)

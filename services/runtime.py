@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from provision import names
 from services import aws, config, sandbox_process
 from services.config import Config, Target
 from services.errors import NotConfigured, SandboxNotRunning
@@ -30,7 +31,7 @@ class Runtime:
 
     def __init__(self, configuration: Config) -> None:
         self.config = configuration
-        self.sandbox = SandboxProcess()
+        self.sandbox = SandboxProcess(configuration.stack.prefix)
         #: Not the pipeline's: a job is still to be seen when the sandbox that it worked on is gone.
         self.jobs = Jobs()
         self._lock = threading.Lock()
@@ -116,8 +117,10 @@ def read_environment() -> Mapping[str, str]:
 
 
 def create() -> Runtime:
-    """A runtime for the environment. Raises NotConfigured."""
-    return Runtime(config.load(read_environment(), aws.default_chain, sandbox_process.folder()))
+    """A runtime for the environment; the process then speaks of the stack that it names. Raises NotConfigured."""
+    configuration = config.load(read_environment(), aws.default_chain, sandbox_process.folder())
+    names.choose(configuration.stack)
+    return Runtime(configuration)
 
 
 class Registry:

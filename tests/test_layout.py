@@ -76,6 +76,33 @@ def offences(source: str, module: str) -> list[str]:
     return found
 
 
+#: Names of the chosen stack: what a module kept of them at import would be those of the stack without a prefix.
+CHOSEN = {"TABLE", "SECRET", "CONNECTION", "QUEUE", "ROLE", "CACHE", "TOPIC", "PIPES", "FLOW_OF"} | {
+    "pipe",
+    "log_group",
+    "audit_log_group",
+    "api_destination",
+}
+
+
+def kept_at_import(source: str) -> list[str]:
+    """The names of the chosen stack that a module takes when it is imported, not when it runs."""
+    found: list[str] = []
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return
+        if isinstance(node, ast.ImportFrom) and node.module == "provision.names":
+            found.extend(alias.name for alias in node.names if alias.name in CHOSEN)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "names":
+            found.extend([node.attr] if node.attr in CHOSEN else [])
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(source))
+    return found
+
+
 def product() -> dict[str, Path]:
     """Module name → file, for all modules of the product and its measurements."""
     files = [ROOT / "dashboard.py"] if (ROOT / "dashboard.py").exists() else []
@@ -105,6 +132,24 @@ def test_no_module_is_longer_than_one_idea(module: str) -> None:
 def test_every_module_says_what_it_is(module: str) -> None:
     tree = ast.parse(PRODUCT[module].read_text(encoding="utf-8"))
     assert not tree.body or ast.get_docstring(tree), f"{module} has no docstring"
+
+
+@pytest.mark.parametrize("module", [each for each in PRODUCT if each.split(".")[0] in ("services", "components")])
+def test_names_of_the_stack_are_read_once_it_is_chosen(module: str) -> None:
+    assert kept_at_import(PRODUCT[module].read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("from provision.names import TABLE, TABLE_KEY", ["TABLE"]),
+        ("from provision import names\n_TABLE = ('TableName', names.TABLE)", ["TABLE"]),
+        ("class A:\n    pipe = names.pipe('x')", ["pipe"]),
+        ("from provision import names\ndef table(): return names.TABLE\nKEY = names.TABLE_KEY", []),
+    ],
+)
+def test_a_name_that_is_kept_is_found(source: str, kept: list[str]) -> None:
+    assert kept_at_import(source) == kept
 
 
 def test_every_room_of_the_design_has_modules() -> None:

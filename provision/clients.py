@@ -40,23 +40,27 @@ class Caches(Protocol):
 
 
 class Clients:
-    """One client per service, all of one account and region; `endpoint_url` is the sandbox's, or None for AWS."""
+    """One client per service, all of one account and region; `endpoint_url` is the sandbox's, or None for AWS.
 
-    def __init__(self, session: boto3.Session, endpoint_url: str | None = None) -> None:
+    `config` says how long they wait and how often they try.
+    """
+
+    def __init__(self, session: boto3.Session, endpoint_url: str | None = None, config: Config = CONFIG) -> None:
         self.region: str = session.region_name
         self._session = session
         self._endpoint_url = endpoint_url
+        self._config = config
         self._lock = threading.Lock()
         self._cloudwatch: Any = None
         self._sns: Any = None
         self._sts: STSClient | None = None
-        self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=CONFIG)
-        self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=CONFIG)
-        self.logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint_url, config=CONFIG)
-        self.secrets: SecretsManagerClient = session.client("secretsmanager", endpoint_url=endpoint_url, config=CONFIG)
-        self.events: EventBridgeClient = session.client("events", endpoint_url=endpoint_url, config=CONFIG)
-        self.iam: IAMClient = session.client("iam", endpoint_url=endpoint_url, config=CONFIG)
-        self.pipes: EventBridgePipesClient = session.client("pipes", endpoint_url=endpoint_url, config=CONFIG)
+        self.dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint_url, config=config)
+        self.sqs: SQSClient = session.client("sqs", endpoint_url=endpoint_url, config=config)
+        self.logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint_url, config=config)
+        self.secrets: SecretsManagerClient = session.client("secretsmanager", endpoint_url=endpoint_url, config=config)
+        self.events: EventBridgeClient = session.client("events", endpoint_url=endpoint_url, config=config)
+        self.iam: IAMClient = session.client("iam", endpoint_url=endpoint_url, config=config)
+        self.pipes: EventBridgePipesClient = session.client("pipes", endpoint_url=endpoint_url, config=config)
 
     # Made when first asked for: the original stack needs none of these, and the sandbox is to start at once.
 
@@ -65,7 +69,9 @@ class Clients:
         """CloudWatch, for alarms and the dashboard."""
         with self._lock:
             if self._cloudwatch is None:
-                self._cloudwatch = self._session.client("cloudwatch", endpoint_url=self._endpoint_url, config=CONFIG)
+                self._cloudwatch = self._session.client(
+                    "cloudwatch", endpoint_url=self._endpoint_url, config=self._config
+                )
             return self._cloudwatch
 
     @property
@@ -73,7 +79,7 @@ class Clients:
         """SNS, for the topic that alarms are sent to."""
         with self._lock:
             if self._sns is None:
-                self._sns = self._session.client("sns", endpoint_url=self._endpoint_url, config=CONFIG)
+                self._sns = self._session.client("sns", endpoint_url=self._endpoint_url, config=self._config)
             return self._sns
 
     @property
@@ -81,5 +87,13 @@ class Clients:
         """STS, which says whose credentials these are."""
         with self._lock:
             if self._sts is None:
-                self._sts = self._session.client("sts", endpoint_url=self._endpoint_url, config=CONFIG)
+                self._sts = self._session.client("sts", endpoint_url=self._endpoint_url, config=self._config)
             return self._sts
+
+    def close(self) -> None:
+        """Closes the connection pools."""
+        with self._lock:
+            optional = [client for client in (self._cloudwatch, self._sns, self._sts) if client is not None]
+        always = (self.dynamodb, self.sqs, self.logs, self.secrets, self.events, self.iam, self.pipes)
+        for client in (*always, *optional):
+            client.close()

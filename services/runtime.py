@@ -60,8 +60,14 @@ class Runtime:
         if self.config.aws is not None:
             with self._lock:
                 if self._pipeline is None:
-                    topic, watch = self.config.topic, self.config.watch_stream
-                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento, topic, watch_stream=watch)
+                    found = self.config.aws
+                    self._pipeline = Pipeline(
+                        found.aws,
+                        found.momento,
+                        self.config.topic,
+                        watch_stream=self.config.watch_stream,
+                        api_key=found.momento_api_key,
+                    )
                 return self._pipeline
         return self._sandbox_pipeline(self.sandbox.ready())
 

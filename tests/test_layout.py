@@ -30,6 +30,8 @@ ROOMS = {
     "pages": Room(("pages", "components", "services", "provision.names"), CLIENTS),
     "components": Room(("components", "services", "provision.names"), CLIENTS),
     "services": Room(("services", "provision.names"), SCREEN),
+    # It holds the stack against its declaration, the only place that says what ought to be there. It only reads.
+    "services.stack": Room(("services", "provision"), SCREEN),
     "provision": Room(("provision",), SCREEN),
     "provision.names": Room(()),
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
@@ -169,6 +171,7 @@ def test_every_room_of_the_design_has_modules() -> None:
         ("services.aws", "import streamlit as st", "streamlit"),
         ("services.aws", "if True:\n    import sandbox.state", "sandbox.state"),
         ("services.aws", "from provision import apply", "provision.apply"),
+        ("services.stack_report", "from provision.model import Plan", "provision.model.Plan"),
         ("provision.apply", "from services.config import Settings", "services.config.Settings"),
         ("provision.apply", "from services.config import load", "services.config.load"),
         ("provision.__main__", "from sandbox.state import read", "sandbox.state.read"),

@@ -26,6 +26,7 @@ CONTENT = {
     "logs": "[data-testid=stDataFrame]",
     "checks": "[data-testid=stDataFrame]",
     "dead-letters": "[class*=st-key-letters_table_] [data-testid=stDataFrame]",
+    "stack": "[data-testid=stDataFrame]",
     "audit": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",
 }

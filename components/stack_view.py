@@ -64,7 +64,7 @@ def parts_table(parts: Sequence[Part]) -> None:
 def drift(report: StackReport) -> None:
     """What differs, resource by resource: path, declared, observed. And what could not be compared."""
     if report.absent:
-        st.text("Nothing of the stack is there to be compared.")
+        st.text("Nothing of the stack is there to be compared. The command up, further down, makes it.")
         return
     if report.as_declared and not any(part.notes for part in report.parts):
         st.text(f"Every attribute is as the profile {report.profile} declares it.")

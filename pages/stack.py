@@ -11,6 +11,7 @@ from components.freshness import freshness
 from components.stack_view import command_list, drift, outputs, parts_table, verdict
 from pages import context
 from provision import names
+from services.shared import Reading, Shared
 from services.stack import PROFILES, usual_profile
 from services.stack_report import StackReport, commands
 
@@ -19,22 +20,33 @@ from services.stack_report import StackReport, commands
 def _stack(profile: str) -> None:
     with guarded():
         source = context.pipeline().stack(profile)
+        reading = _read(source)
+        freshness(source, key="refresh_stack")
+        if reading is not None:
+            _details(reading)
+
+
+def _read(source: Shared[StackReport]) -> Reading[StackReport] | None:
+    """The stack, told in one line; None when a box tells why it could not be read."""
+    with guarded():
         with st.spinner("Looking at every resource"):
             reading = source.get()
-        report = reading.value
-        verdict(report)
-        freshness(source, key="refresh_stack")
-        parts_table(report.parts)
-        _download(report, reading.read_at)
-        st.subheader("Drift")
-        st.caption(
-            f"Declared by the profile {profile} → observed. Options that `up` was given beside it show here, too."
-        )
-        drift(report)
-        st.subheader("Tags")
-        st.text("\n".join(f"{name}: {value}" for name, value in report.tags.items()))
-        with st.expander("Outputs: names, ARNs, endpoint", key="stack_outputs"):
-            outputs(report)
+        verdict(reading.value)
+        return reading
+    return None
+
+
+def _details(reading: Reading[StackReport]) -> None:
+    report = reading.value
+    parts_table(report.parts)
+    _download(report, reading.read_at)
+    st.subheader("Drift")
+    st.caption(f"Declared by the profile {report.profile} → observed. What up was given beside it shows here, too.")
+    drift(report)
+    st.subheader("Tags")
+    st.text("\n".join(f"{name}: {value}" for name, value in report.tags.items()))
+    with st.expander("Outputs: names, ARNs, endpoint", key="stack_outputs"):
+        outputs(report)
 
 
 def _download(report: StackReport, read_at: float) -> None:

@@ -52,7 +52,7 @@ def parts_table(parts: Sequence[Part]) -> None:
         column_config={
             "Compared": st.column_config.TextColumn(width=145),
             "Kind": st.column_config.TextColumn(width=115),
-            "Name": st.column_config.TextColumn(width=360),
+            "Name": st.column_config.TextColumn(width=400),
             "State": st.column_config.TextColumn(width=130),
             "Reason": st.column_config.TextColumn(width=260),
         },
@@ -93,7 +93,8 @@ def outputs(report: StackReport) -> None:
     for each in found:
         with cells.cell():
             st.caption(each.label)
-            st.code(each.value, language=None)
+            for value in each.values:
+                st.code(value, language=None)
 
 
 def command_list(offered: Sequence[Command]) -> None:

@@ -45,8 +45,11 @@ def _details(reading: Reading[StackReport]) -> None:
     drift(report)
     st.subheader("Tags")
     st.text("\n".join(f"{name}: {value}" for name, value in report.tags.items()))
-    with st.expander("Outputs: names, ARNs, endpoint", key="stack_outputs"):
-        outputs(report)
+    # Thirty blocks of code are slow to draw, and few people want them.
+    shown = st.expander("Outputs: names, ARNs, endpoint", key="stack_outputs", on_change="rerun")
+    if shown.open:
+        with shown:
+            outputs(report)
 
 
 def _download(report: StackReport, read_at: float) -> None:

@@ -31,7 +31,7 @@ PROFILES = tuple(profile.value for profile in Profile)
 
 _KEY_UNREAD = "The Momento key in it may not be read with these rights, so it is not compared."
 
-_NOT_OURS = "It does not carry this stack's tags or description. `up --adopt` takes it over, if it is yours."
+_NOT_OURS = "It does not carry this stack's tags or description. up --adopt takes it over, if it is yours."
 
 
 def usual_profile(target: Target) -> str:

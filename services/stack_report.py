@@ -61,10 +61,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Output:
-    """A value that people paste elsewhere, and what it is."""
+    """What people paste elsewhere, and what it is: a resource's name and ARNs, or an address."""
 
     label: str
-    value: str
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,10 @@ class StackReport:
         for part in self.parts:
             if part.standing not in (*_THERE, Standing.EXTRA):
                 continue
-            yield Output(f"{part.kind.capitalize() if part.kind.islower() else part.kind}: name", part.name)
-            for name, value in part.outputs.items():
-                label = "ARN" if name == "arn" else name.replace("_arn", " ARN").replace("_", " ")
-                yield Output(f"{part.name}: {label}", value)
+            yield Output(part.kind[0].upper() + part.kind[1:], (part.name, *part.outputs.values()))
         if not self.absent:
-            yield Output("Momento topic: name", self.topic)
-            yield Output("Momento HTTP endpoint", self.http_endpoint)
+            yield Output("Momento topic", (self.topic,))
+            yield Output("Momento HTTP endpoint", (self.http_endpoint,))
 
     def data(self, read_at: float) -> dict[str, Any]:
         """All of it as JSON has it; secrets are in it as "(secret)". `read_at` is in epoch seconds."""

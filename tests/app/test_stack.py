@@ -66,9 +66,18 @@ def test_a_stack_as_declared_is_told_in_one_line_with_names_and_commands(target:
     assert set(standings(page).values()) == {"✓ as declared"}
     codes = [block.value for block in page.code]
     assert "python -m provision plan --prefix team-1 --profile original" in codes
-    assert target.momento_http_endpoint in codes
-    assert STACK.queue in codes
     assert target.momento_api_key not in said
+
+
+def test_outputs_are_drawn_when_somebody_opens_them(target: SandboxState) -> None:
+    page = open_page("stack")
+    assert STACK.queue not in [block.value for block in page.code]
+
+    page.session_state["stack_outputs"] = True
+    codes = [block.value for block in ran(page).code]
+
+    assert {STACK.queue, STACK.topic, target.momento_http_endpoint} < set(codes)
+    assert any(code.startswith("arn:aws:dynamodb:us-west-2:") and "/stream/" in code for code in codes)
 
 
 def test_nothing_on_the_page_changes_the_stack(target: SandboxState) -> None:

@@ -124,7 +124,7 @@ def test_somebody_elses_is_not_the_stacks_and_one_on_its_way_is_not_drift() -> N
     seen = told(looks)
 
     assert seen["queue"].standing is Standing.SOMEBODYS
-    assert "`up --adopt` takes it over, if it is yours." in seen["queue"].notes[0]
+    assert "up --adopt takes it over, if it is yours." in seen["queue"].notes[0]
     assert seen["pipe/cache-put"].standing is Standing.PASSING
 
 

@@ -66,11 +66,10 @@ def test_a_stack_is_absent_when_nothing_of_it_is_there() -> None:
 def test_outputs_are_of_what_is_there_with_topic_and_endpoint() -> None:
     found = report(part(), part(Standing.MISSING, "table"), part(Standing.SOMEBODYS, "role")).outputs()
 
-    assert [(each.label, each.value) for each in found] == [
-        ("Queue: name", "stack-queue"),
-        ("stack-queue: ARN", "arn:queue"),
-        ("Momento topic: name", "team-1-momento-eventbridge-topic"),
-        ("Momento HTTP endpoint", "https://api.cache.example.com"),
+    assert [(each.label, each.values) for each in found] == [
+        ("Queue", ("stack-queue", "arn:queue")),
+        ("Momento topic", ("team-1-momento-eventbridge-topic",)),
+        ("Momento HTTP endpoint", ("https://api.cache.example.com",)),
     ]
     assert report(part(Standing.MISSING)).outputs() == ()
 

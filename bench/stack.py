@@ -37,9 +37,9 @@ class RunningSandbox:
 
 
 def child_environment(folder: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment for a child that may know this sandbox only: no AWS or Momento setting of the caller."""
+    """The environment for a child that may know this sandbox only: no AWS, Momento or stack setting of the caller."""
     kept = {name: value for name, value in environment.items() if not name.startswith(("AWS_", "MOMENTO_"))}
-    return {**kept, "SANDBOX_DIR": str(folder), "TARGET": "sandbox", "PYTHONUNBUFFERED": "1"}
+    return {**kept, "SANDBOX_DIR": str(folder), "TARGET": "sandbox", "STACK_PREFIX": "", "PYTHONUNBUFFERED": "1"}
 
 
 def read_state(folder: Path) -> SandboxState | None:
@@ -56,13 +56,16 @@ def read_state(folder: Path) -> SandboxState | None:
 
 
 @contextmanager
-def running_sandbox(folder: Path, timeout_s: float = 60) -> Iterator[RunningSandbox]:
-    """A sandbox that is ready, ended by its pid afterwards. Raises SandboxFailed."""
+def running_sandbox(folder: Path, *arguments: str, timeout_s: float = 60) -> Iterator[RunningSandbox]:
+    """A sandbox that is ready, ended by its pid afterwards; `arguments` are more of `python -m sandbox`.
+
+    Raises SandboxFailed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with (folder / LOG_FILE).open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--until-stdin-closes"],
+            [sys.executable, "-m", "sandbox", "--until-stdin-closes", *arguments],
             cwd=ROOT,
             env=child_environment(folder),
             # Nothing is ever written to it: it closes when this process dies, however it dies, and the child ends too.

@@ -33,6 +33,7 @@ pages = [
     st.Page("logs.py", title="Logs", icon=":material/list_alt:"),
     st.Page("dead_letters.py", title="Dead letters", icon=":material/inbox:", url_path="dead-letters"),
     st.Page("checks.py", title="Checks", icon=":material/fact_check:"),
+    st.Page("stack.py", title="Stack", icon=":material/stacks:"),
     st.Page("audit.py", title="Audit", icon=":material/history_edu:"),
 ]
 if runtime.target is Target.SANDBOX:

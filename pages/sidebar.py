@@ -9,6 +9,7 @@ import streamlit as st
 
 from components import formats
 from pages import access
+from provision import names
 from services.access import Role
 from services.api_calls import lately
 from services.config import Target
@@ -27,6 +28,8 @@ def show(runtime: Runtime) -> None:
     """Draws it, and keeps it fresh."""
     with st.sidebar:
         target_badge(runtime)
+        if names.chosen().prefix:
+            st.text(f"Stack {names.chosen().stack}")
         _person()
         _state(runtime)
 

@@ -31,7 +31,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     )
     commands = made.add_subparsers(dest="command", required=True)
     common = _Parser(add_help=False)
-    common.add_argument("--prefix", default="", help="sets this stack apart from others in the account")
+    common.add_argument("--prefix", help="sets this stack apart from others in the account (default: STACK_PREFIX)")
     common.add_argument(
         "--profile", choices=[each.value for each in Profile], help="the defaults of the settings below"
     )

@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
         access, momento, api_key = access_of(configuration)
         cache = MomentoCache(momento)
         saved = plan_file.read(options.file) if getattr(options, "file", None) else None
+        if options.prefix is None and options.command != "verify":
+            options.prefix = configuration.stack.prefix
         stack = stack_of(options, saved, configuration.target, access, momento, api_key, cache)
         return _COMMANDS[options.command](options, stack)
     except (ProvisionFailed, DashboardError, ClientError, BotoCoreError) as error:

@@ -1,9 +1,14 @@
-"""The names of the stack, in one place. Leaf module: everything may import it, it imports nothing of ours."""
+"""The names of the stack, in one place. Leaf module: everything may import it, it imports nothing of ours.
+
+`TABLE`, `pipe(flow)` and the like are those of the one stack that the process speaks of. It is chosen once, at the
+start, before anything connects, as the target is: so they are read when they are needed, never kept from an import.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 TABLE_KEY = "Location"
 ROLE_POLICY = "WeatherStatsDemoPipes"
@@ -90,6 +95,11 @@ class StackNames:
         """The names of all pipes, in the order of FLOWS."""
         return tuple(self.pipe(flow) for flow in FLOWS)
 
+    @property
+    def flow_of(self) -> dict[str, str]:
+        """Pipe name -> its flow, for the three pipes of the stack."""
+        return {self.pipe(flow): flow for flow in FLOWS}
+
     def log_group(self, region: str) -> str:
         """The log group that all three pipes write to."""
         return self._named(f"weather-stats-demo-logs-{region}")
@@ -118,23 +128,58 @@ class StackNames:
         return f"{self.prefix}-{name}" if self.prefix else name
 
 
-#: The stack that the dashboard and the sandbox speak of.
+#: The original demo's names.
 DEFAULT = StackNames()
 
-TABLE = DEFAULT.table
-SECRET = DEFAULT.secret
-CONNECTION = DEFAULT.connection
-QUEUE = DEFAULT.queue
-ROLE = DEFAULT.role
-CACHE = DEFAULT.cache
-TOPIC = DEFAULT.topic
-log_group = DEFAULT.log_group
-audit_log_group = DEFAULT.audit_log_group
-api_destination = DEFAULT.api_destination
-pipe = DEFAULT.pipe
+_chosen = DEFAULT
 
-#: Pipe names, in the order of FLOWS.
-PIPES = DEFAULT.pipes
 
-#: Pipe name -> its flow, for the three pipes of the stack.
-FLOW_OF = {pipe(flow): flow for flow in FLOWS}
+def choose(stack: StackNames) -> None:
+    """From now on the process speaks of this stack."""
+    global _chosen
+    _chosen = stack
+
+
+def chosen() -> StackNames:
+    """The stack that the process speaks of; the one without a prefix unless another was chosen."""
+    return _chosen
+
+
+def log_group(region: str) -> str:
+    """The chosen stack's log group of the pipes."""
+    return _chosen.log_group(region)
+
+
+def audit_log_group(region: str) -> str:
+    """The chosen stack's log group of changes."""
+    return _chosen.audit_log_group(region)
+
+
+def api_destination(flow: str) -> str:
+    """The chosen stack's API destination of one flow."""
+    return _chosen.api_destination(flow)
+
+
+def pipe(flow: str) -> str:
+    """The chosen stack's pipe of one flow."""
+    return _chosen.pipe(flow)
+
+
+if TYPE_CHECKING:
+    TABLE: str
+    SECRET: str
+    CONNECTION: str
+    QUEUE: str
+    ROLE: str
+    CACHE: str
+    TOPIC: str
+    PIPES: tuple[str, ...]
+    FLOW_OF: dict[str, str]
+else:
+    _OF_THE_CHOSEN = ("TABLE", "SECRET", "CONNECTION", "QUEUE", "ROLE", "CACHE", "TOPIC", "PIPES", "FLOW_OF")
+
+    def __getattr__(name: str) -> Any:
+        """The chosen stack's name of that word in capitals."""
+        if name not in _OF_THE_CHOSEN:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(_chosen, name.lower())

@@ -116,16 +116,23 @@ def _reading(names: StackNames, place: Place) -> list[dict[str, Any]]:
     arn = _Arns(names, place)
     return [
         _statement(
-            "ReadRecords", "dynamodb:BatchGetItem DescribeTable DescribeTimeToLive GetItem Query Scan", arn.table
+            "ReadRecords",
+            "dynamodb:BatchGetItem DescribeContinuousBackups DescribeTable DescribeTimeToLive GetItem "
+            "ListTagsOfResource Query Scan",
+            arn.table,
         ),
         _statement(
             "ReadTheStream", "dynamodb:DescribeStream GetRecords GetShardIterator ListStreams", f"{arn.table}/stream/*"
         ),
         # Looking at messages receives them, and gives them back at once.
         _statement(
-            "LookAtDeadLetters", "sqs:ChangeMessageVisibility GetQueueAttributes GetQueueUrl ReceiveMessage", arn.queue
+            "LookAtDeadLetters",
+            "sqs:ChangeMessageVisibility GetQueueAttributes GetQueueUrl ListQueueTags ReceiveMessage",
+            arn.queue,
         ),
-        _statement("ReadLogs", "logs:FilterLogEvents GetLogEvents StartQuery", *arn.log_group, *arn.audit),
+        _statement(
+            "ReadLogs", "logs:FilterLogEvents GetLogEvents ListTagsForResource StartQuery", *arn.log_group, *arn.audit
+        ),
         _statement("FindLogs", "logs:DescribeLogGroups GetQueryResults StopQuery", "*"),
         _statement("LookAtPipes", "pipes:DescribePipe", *arn.pipes),
         _statement(
@@ -134,6 +141,10 @@ def _reading(names: StackNames, place: Place) -> list[dict[str, Any]]:
         _statement("CheckTheRole", "iam:GetRole GetRolePolicy SimulatePrincipalPolicy", arn.role),
         _statement("Metrics", "cloudwatch:DescribeAlarms GetMetricData", "*"),
         _statement("LookAtTheDashboard", "cloudwatch:GetDashboard ListTagsForResource", arn.dashboard),
+        # For the page Stack. The secret's value is not among it: without it the page does not compare the key.
+        _statement("LookAtTheSecret", "secretsmanager:DescribeSecret", arn.secret),
+        _statement("LookAtAlarms", "cloudwatch:ListTagsForResource", arn.alarms),
+        _statement("LookAtWhoIsTold", "sns:ListSubscriptionsByTopic ListTagsForResource", arn.alerts),
     ]
 
 

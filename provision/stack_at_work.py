@@ -135,7 +135,7 @@ def _prefix(options: argparse.Namespace) -> str:
     """The prefix that was named; a verification without one gets one that nobody has."""
     if options.command == "verify" and not options.prefix:
         return f"verify-{secrets.token_hex(3)}"
-    return str(options.prefix)
+    return options.prefix or ""
 
 
 def _waiting(resource: Declared, state: str) -> None:

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from provision import names
+from provision.names import StackNames
 from sandbox import state as state_file
 from sandbox.lock import AlreadyRunning, hold, is_held
 
@@ -43,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         default="original",
         help="settings of the stack: those of Momento's demo, or those that lose no data",
     )
+    parser.add_argument("--prefix", default="", type=_prefix, help="sets the names of the stack apart, as on AWS")
     parser.add_argument(
         "--persist",
         metavar="DIR",
@@ -62,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
         help="also stop when standard input ends, as it does when the parent process dies",
     )
     return parser
+
+
+def _prefix(text: str) -> StackNames:
+    try:
+        return StackNames(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _print_env() -> int:
@@ -114,6 +124,7 @@ async def _serve(options: argparse.Namespace) -> None:
     from sandbox.pipes.api_destination import ConnectionFailures
     from sandbox.server import Options, Sandbox
 
+    names.choose(options.prefix)
     persistence = _persistence(options.persist)
     chosen = Options(
         region=options.region,

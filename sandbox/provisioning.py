@@ -48,11 +48,11 @@ def provision(
 
     place = stack.Place(state.region, state.account_id, state.momento_http_endpoint)
     settings = StackSettings.of(profile)
-    declared = stack.declared(names.DEFAULT, settings, place, SecretText(state.momento_api_key))
+    declared = stack.declared(names.chosen(), settings, place, SecretText(state.momento_api_key))
     with _caches(state) as caches:
-        at_work = kinds(Clients(session(state), state.aws_endpoint), caches, names.DEFAULT, state.account_id)
+        at_work = kinds(Clients(session(state), state.aws_endpoint), caches, names.chosen(), state.account_id)
         # A stack that an earlier version kept carries no tags; in its own sandbox there is nobody else's.
-        retired = stack.optional(names.DEFAULT, settings, place, SecretText(state.momento_api_key)) if kept else ()
+        retired = stack.optional(names.chosen(), settings, place, SecretText(state.momento_api_key)) if kept else ()
         seen = observe((*declared, *retired), at_work, adopt=True) if kept else {}
         outcome = Executor((*declared, *retired), at_work, tell).run(plan(declared, seen, retired), seen)
     for address, error in outcome.failed.items():

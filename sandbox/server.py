@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
+from provision import names
 from provision.settings import Profile
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
@@ -103,6 +104,7 @@ class Sandbox:
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             region=options.region,
             account_id=ACCOUNT_ID,
+            stack_prefix=names.chosen().prefix,
             parts=tuple(Part(name) for name in (AWS_ENDPOINT, MOMENTO, ADMIN, STACK)),
             aws_access_key_id="SANDBOX" + secrets.token_hex(6).upper(),
             aws_secret_access_key=secrets.token_urlsafe(30),

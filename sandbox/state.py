@@ -51,6 +51,7 @@ class SandboxState:
     momento_oauth_client_id: str = ""
     momento_oauth_client_secret: str = field(default="", repr=False)
     admin_url: str = ""
+    stack_prefix: str = ""
 
 
 def directory() -> Path:
@@ -100,5 +101,6 @@ def exports(state: SandboxState) -> str:
         "MOMENTO_API_KEY": state.momento_api_key,
         "MOMENTO_V1_API_KEY": state.momento_v1_api_key,
         "MOMENTO_ADMIN_URL": state.admin_url,
+        "STACK_PREFIX": state.stack_prefix,
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provision import names
 from services.aws import Aws, translated
-
-#: What the names of the stack's alarms begin with, as those of all its resources do.
-PREFIX = "weather-stats-demo"
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ def read(aws: Aws) -> tuple[Alarm, ...]:
     while True:
         extra = {"NextToken": token} if token else {}
         with translated("Reading the alarms of CloudWatch"):
-            page = aws.cloudwatch.describe_alarms(AlarmNamePrefix=PREFIX, **extra)
+            page = aws.cloudwatch.describe_alarms(AlarmNamePrefix=names.chosen().stack, **extra)
         for kind in ("MetricAlarms", "CompositeAlarms"):
             found += [_alarm(each) for each in page.get(kind, [])]
         token = page.get("NextToken", "")

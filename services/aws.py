@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 #: Short enough that a page shows "unreachable" soon, long enough for a slow region.
-_CONFIG = BotoConfig(
+CONFIG = BotoConfig(
     connect_timeout=3,
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 2},
@@ -102,20 +102,22 @@ class Aws:
     """The clients of one account and region. boto3 clients are safe to share between threads."""
 
     def __init__(self, access: AwsAccess) -> None:
-        made = session(access)
+        #: Clients that are made of it are counted, too.
+        self.session = made = session(access)
         self.calls = ApiCalls()
         self.calls.watch(made.events)
-        endpoint = access.endpoint_url or None
+        #: The sandbox's, or None for AWS's own endpoints.
+        self.endpoint_url = endpoint = access.endpoint_url or None
         self.region = access.region
-        self.dynamodb: DynamoDBClient = made.client("dynamodb", endpoint_url=endpoint, config=_CONFIG)
-        self.streams: DynamoDBStreamsClient = made.client("dynamodbstreams", endpoint_url=endpoint, config=_CONFIG)
-        self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=_CONFIG)
-        self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=_CONFIG)
-        self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=_CONFIG)
+        self.dynamodb: DynamoDBClient = made.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
+        self.streams: DynamoDBStreamsClient = made.client("dynamodbstreams", endpoint_url=endpoint, config=CONFIG)
+        self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=CONFIG)
+        self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=CONFIG)
+        self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=CONFIG)
         # Without type stubs: one call is made of it.
-        self.events: EventBridgeClient = made.client("events", endpoint_url=endpoint, config=_CONFIG)
-        self.iam: IAMClient = made.client("iam", endpoint_url=endpoint, config=_CONFIG)
-        self.cloudwatch: Any = made.client("cloudwatch", endpoint_url=endpoint, config=_CONFIG)
+        self.events: EventBridgeClient = made.client("events", endpoint_url=endpoint, config=CONFIG)
+        self.iam: IAMClient = made.client("iam", endpoint_url=endpoint, config=CONFIG)
+        self.cloudwatch: Any = made.client("cloudwatch", endpoint_url=endpoint, config=CONFIG)
         self.endpoint = self.dynamodb.meta.endpoint_url
 
     def close(self) -> None:

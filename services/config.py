@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from provision.names import StackNames
 from services import momento_keys
 from services.errors import NotConfigured
 from services.topic_buffer import CAPACITY
@@ -52,6 +53,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("AWS_SECRET_ACCESS_KEY", "its secret", secret=True, credential=True),
     Setting("AWS_SESSION_TOKEN", "for temporary credentials only", secret=True, credential=True),
     Setting("AWS_PROFILE", "a profile of ~/.aws, instead of the two keys", credential=True),
+    Setting(
+        "STACK_PREFIX", "the stack made with `python -m provision up --prefix`; without it the one without a prefix"
+    ),
     Setting("TOPIC_EVENTS", "how many events of the topic are kept in memory: 1,000 to 1,000,000, without it 50,000"),
     Setting("TOPIC_HISTORY", "on, off or a file: events outlive a restart; without it on for sandbox, off for aws"),
     Setting("STREAM_WATCH", "off: do not read the table's stream, and do without waiting records and the ledger"),
@@ -92,7 +96,8 @@ class TopicConfig:
 class Config:
     """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses.
 
-    `watch_stream` says whether the table's stream is read for the health of the pipes.
+    `watch_stream` says whether the table's stream is read for the health of the pipes. `stack` names what is
+    looked at.
     """
 
     target: Target
@@ -100,6 +105,7 @@ class Config:
     operators: frozenset[str] = frozenset()
     topic: TopicConfig = TopicConfig()
     watch_stream: bool = True
+    stack: StackNames = StackNames()
 
 
 #: What TOPIC_EVENTS may be.
@@ -119,9 +125,19 @@ def load(environment: Mapping[str, str], chain: CredentialChain, folder: Path = 
     target = _target(settings)
     topic = TopicConfig(_events(settings["TOPIC_EVENTS"]), _history(settings["TOPIC_HISTORY"], target, folder))
     watch = _watch_stream(settings["STREAM_WATCH"])
-    if target is Target.SANDBOX:
-        return Config(Target.SANDBOX, operators=operators, topic=topic, watch_stream=watch)
-    return Config(Target.AWS, _aws_config(settings, environment, chain), operators, topic, watch)
+    stack = _stack(settings["STACK_PREFIX"])
+    on_aws = _aws_config(settings, environment, chain) if target is Target.AWS else None
+    return Config(target, on_aws, operators, topic, watch, stack)
+
+
+def _stack(prefix: str) -> StackNames:
+    try:
+        return StackNames(prefix)
+    except ValueError as error:
+        raise NotConfigured(
+            f"STACK_PREFIX: {error}",
+            "Write it as it was given to `python -m provision up --prefix`, or remove it.",
+        ) from error
 
 
 def _events(wanted: str) -> int:

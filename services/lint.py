@@ -58,15 +58,6 @@ CHECKS = (
     Check("All of this could be read", _settings_only(lint_resources.unread)),
 )
 
-_RESOURCES = (
-    stack_settings.TABLE,
-    *(stack_settings.pipe_label(flow) for flow in names.FLOWS),
-    stack_settings.CONNECTION,
-    *(stack_settings.destination_label(flow) for flow in names.FLOWS),
-    stack_settings.queue_label(names.QUEUE),
-    stack_settings.LOG_GROUP,
-    stack_settings.PERMISSIONS,
-)
 _SEVERITIES = tuple(Severity)
 
 
@@ -77,4 +68,13 @@ def lint(settings: StackSettings, rates: Rates) -> tuple[Finding, ...]:
 
 
 def _place(resource: str) -> tuple[int, str]:
-    return (_RESOURCES.index(resource) if resource in _RESOURCES else len(_RESOURCES), resource)
+    way = (
+        stack_settings.TABLE,
+        *(stack_settings.pipe_label(flow) for flow in names.FLOWS),
+        stack_settings.CONNECTION,
+        *(stack_settings.destination_label(flow) for flow in names.FLOWS),
+        stack_settings.queue_label(names.QUEUE),
+        stack_settings.LOG_GROUP,
+        stack_settings.PERMISSIONS,
+    )
+    return (way.index(resource) if resource in way else len(way), resource)

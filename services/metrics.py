@@ -49,14 +49,15 @@ class Series:
     as_of: float
 
 
-_TABLE = ("TableName", names.TABLE)
-_GET_ITEM = (_TABLE, ("Operation", "GetItem"))
-#: What the page Lookup holds against its own counts.
-TABLE_READS = (
-    Query("Read capacity consumed", "units", "AWS/DynamoDB", "ConsumedReadCapacityUnits", (_TABLE,), "Sum"),
-    Query("GetItem calls", "calls", "AWS/DynamoDB", "SuccessfulRequestLatency", _GET_ITEM, "SampleCount"),
-    Query("GetItem latency", "ms", "AWS/DynamoDB", "SuccessfulRequestLatency", _GET_ITEM, "Average"),
-)
+def table_reads() -> tuple[Query, ...]:
+    """What the page Lookup holds against its own counts."""
+    table = ("TableName", names.TABLE)
+    get_item = (table, ("Operation", "GetItem"))
+    return (
+        Query("Read capacity consumed", "units", "AWS/DynamoDB", "ConsumedReadCapacityUnits", (table,), "Sum"),
+        Query("GetItem calls", "calls", "AWS/DynamoDB", "SuccessfulRequestLatency", get_item, "SampleCount"),
+        Query("GetItem latency", "ms", "AWS/DynamoDB", "SuccessfulRequestLatency", get_item, "Average"),
+    )
 
 
 def read(aws: Aws, queries: Sequence[Query], window_s: float) -> tuple[Series, ...]:

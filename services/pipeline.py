@@ -41,6 +41,8 @@ from services.pipe_book import WINDOW_S, PipeBook
 from services.reconcile import Reconciled, Reconciler
 from services.record_pages import RecordPages
 from services.shared import Shared
+from services.stack import StackReader
+from services.stack_report import StackReport
 from services.stream_watch import StreamWatch, WatchStatus
 from services.topic_feed import TopicFeed
 from services.topic_history import Source, TopicHistory
@@ -54,12 +56,15 @@ LOG_EVERY_S = 2.5
 LOG_EVERY_AWS_S = 5.0
 #: Seconds between two readings of the audit log.
 AUDIT_EVERY_S = 5.0
+#: And between two looks at every resource of the stack.
+STACK_EVERY_S = 60.0
 
 
 class Pipeline:
     """The stack behind one AWS account and one Momento. Opens connections; `close` ends them.
 
-    `run` names one run of the sandbox, whose topic begins anew each time; "" for the real Momento.
+    `run` names one run of the sandbox, whose topic begins anew each time; "" for the real Momento. `api_key` is the
+    Momento key as the person gave it, where that is not the token itself.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Pipeline:
         topic: TopicConfig | None = None,
         run: str = "",
         watch_stream: bool = True,
+        api_key: str = "",
     ) -> None:
         self.access = access
         self.momento_address = momento
@@ -95,7 +101,7 @@ class Pipeline:
         )
         self.cache_latency_ms: Shared[float] = Shared(lambda: self.cache.check(names.CACHE), 3.5)
         self.table_metrics: Shared[tuple[Series, ...]] = Shared(
-            lambda: metrics.read(self._aws, metrics.TABLE_READS, METRICS_WINDOW_S), 30.0
+            lambda: metrics.read(self._aws, metrics.table_reads(), METRICS_WINDOW_S), 30.0
         )
         self.findings: Shared[tuple[Finding, ...]] = Shared(
             lambda: checks.findings(self._aws, self.pipes, self.log), 45.0
@@ -131,6 +137,8 @@ class Pipeline:
         self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status)
         self.health: Shared[Health] = Shared(self.doctor.examine, 2.5)
         self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.5)
+        self._stack = StackReader(self._aws, self.cache, momento, api_key or momento.token)
+        self._stacks: dict[str, Shared[StackReport]] = {}
         self.feed.start()
         if self._watch is not None:
             self._watch.start()
@@ -151,6 +159,10 @@ class Pipeline:
         return self._audit_entries.setdefault(
             window_s, Shared(lambda: self.audit.read(time.time() - window_s), AUDIT_EVERY_S)
         )
+
+    def stack(self, profile: str) -> Shared[StackReport]:
+        """The stack beside what a profile declares: some 50 AWS calls, made when somebody looks."""
+        return self._stacks.setdefault(profile, Shared(lambda: self._stack.read(profile), STACK_EVERY_S))
 
     def watch_status(self) -> WatchStatus:
         """How the reading of the table's stream stands."""
@@ -200,11 +212,14 @@ class Pipeline:
         self.feed.close()
         self.cache.close()
         self.log_tail.close()
+        self._stack.close()
         self._aws.close()
 
 
 def _feed(momento: MomentoAddress, topic: TopicConfig, run: str) -> TopicFeed:
     place = f"{momento.label}/{names.CACHE}/{names.TOPIC}"
-    source = Source("sandbox", run) if run else Source(place, place)
+    # A sandbox is known by its run; what other prefixes' topics of that run said is not to be on this one's page.
+    family = f"sandbox {names.chosen().prefix}".strip()
+    source = Source(family, run) if run else Source(place, place)
     history = TopicHistory(topic.history, source) if topic.history is not None else None
     return TopicFeed(momento, names.CACHE, names.TOPIC, topic.events, history=history)

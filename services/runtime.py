@@ -10,6 +10,7 @@ import sys
 import threading
 import types
 
+from provision import names
 from services import aws, config, sandbox_process
 from services.config import Config, Target
 from services.environment import read_environment
@@ -25,7 +26,7 @@ class Runtime:
 
     def __init__(self, configuration: Config) -> None:
         self.config = configuration
-        self.sandbox = SandboxProcess()
+        self.sandbox = SandboxProcess(configuration.stack.prefix)
         #: Not the pipeline's: a job is still to be seen when the sandbox that it worked on is gone.
         self.jobs = Jobs()
         self._lock = threading.Lock()
@@ -54,8 +55,14 @@ class Runtime:
         if self.config.aws is not None:
             with self._lock:
                 if self._pipeline is None:
-                    topic, watch = self.config.topic, self.config.watch_stream
-                    self._pipeline = Pipeline(self.config.aws.aws, self.config.aws.momento, topic, watch_stream=watch)
+                    found = self.config.aws
+                    self._pipeline = Pipeline(
+                        found.aws,
+                        found.momento,
+                        self.config.topic,
+                        watch_stream=self.config.watch_stream,
+                        api_key=found.momento_api_key,
+                    )
                 return self._pipeline
         return self._sandbox_pipeline(self.sandbox.ready())
 
@@ -105,8 +112,10 @@ def _keep_loopback_off_proxies() -> None:
 
 
 def create() -> Runtime:
-    """A runtime for the environment. Raises NotConfigured."""
-    return Runtime(config.load(read_environment(), aws.default_chain, sandbox_process.folder()))
+    """A runtime for the environment; the process then speaks of the stack that it names. Raises NotConfigured."""
+    configuration = config.load(read_environment(), aws.default_chain, sandbox_process.folder())
+    names.choose(configuration.stack)
+    return Runtime(configuration)
 
 
 class Registry:

@@ -104,9 +104,10 @@ _ANOTHER_RUNS = 3
 
 
 class SandboxProcess:
-    """Finds the sandbox that runs or starts one; stops it only if it was started here."""
+    """Finds the sandbox that runs or starts one, whose stack has `prefix`; stops it only if it was started here."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
@@ -126,7 +127,7 @@ class SandboxProcess:
             descriptor = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as log:
                 self._child = subprocess.Popen(
-                    [sys.executable, "-m", "sandbox", "--until-stdin-closes"],
+                    [sys.executable, "-m", "sandbox", "--until-stdin-closes", f"--prefix={self._prefix}"],
                     cwd=_PROJECT,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provision import names
 from services import aws, config
 from services.config import AwsAccess, Target
 from services.environment import read_environment
@@ -10,8 +11,12 @@ from services.sandbox_process import SandboxProcess
 
 
 def of_environment() -> tuple[Target, AwsAccess, MomentoAddress]:
-    """The target with its AWS access and Momento address. Raises NotConfigured, and SandboxNotRunning."""
+    """The target with its AWS access and Momento address; the process then speaks of the stack that is configured.
+
+    Raises NotConfigured, and SandboxNotRunning.
+    """
     configuration = config.load(read_environment(), aws.default_chain)
+    names.choose(configuration.stack)
     if configuration.aws is not None:
         return Target.AWS, configuration.aws.aws, configuration.aws.momento
     info = SandboxProcess().ready()

@@ -80,6 +80,7 @@ def no_real_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in list(os.environ):
             if name.startswith(("AWS_", "MOMENTO_")):
                 patch.delenv(name)
+        patch.setenv("STACK_PREFIX", "")
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
         patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")

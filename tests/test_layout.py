@@ -30,6 +30,8 @@ ROOMS = {
     "pages": Room(("pages", "components", "services", "provision.names"), CLIENTS),
     "components": Room(("components", "services", "provision.names"), CLIENTS),
     "services": Room(("services", "provision.names"), SCREEN),
+    # It holds the stack against its declaration, the only place that says what ought to be there. It only reads.
+    "services.stack": Room(("services", "provision"), SCREEN),
     "provision": Room(("provision",), SCREEN),
     "provision.names": Room(()),
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
@@ -77,6 +79,33 @@ def offences(source: str, module: str) -> list[str]:
     return found
 
 
+#: Names of the chosen stack: what a module kept of them at import would be those of the stack without a prefix.
+CHOSEN = {"TABLE", "SECRET", "CONNECTION", "QUEUE", "ROLE", "CACHE", "TOPIC", "PIPES", "FLOW_OF"} | {
+    "pipe",
+    "log_group",
+    "audit_log_group",
+    "api_destination",
+}
+
+
+def kept_at_import(source: str) -> list[str]:
+    """The names of the chosen stack that a module takes when it is imported, not when it runs."""
+    found: list[str] = []
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return
+        if isinstance(node, ast.ImportFrom) and node.module == "provision.names":
+            found.extend(alias.name for alias in node.names if alias.name in CHOSEN)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "names":
+            found.extend([node.attr] if node.attr in CHOSEN else [])
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(source))
+    return found
+
+
 def product() -> dict[str, Path]:
     """Module name → file, for all modules of the product and its measurements."""
     files = [ROOT / "dashboard.py"] if (ROOT / "dashboard.py").exists() else []
@@ -108,6 +137,24 @@ def test_every_module_says_what_it_is(module: str) -> None:
     assert not tree.body or ast.get_docstring(tree), f"{module} has no docstring"
 
 
+@pytest.mark.parametrize("module", [each for each in PRODUCT if each.split(".")[0] in ("services", "components")])
+def test_names_of_the_stack_are_read_once_it_is_chosen(module: str) -> None:
+    assert kept_at_import(PRODUCT[module].read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        ("from provision.names import TABLE, TABLE_KEY", ["TABLE"]),
+        ("from provision import names\n_TABLE = ('TableName', names.TABLE)", ["TABLE"]),
+        ("class A:\n    pipe = names.pipe('x')", ["pipe"]),
+        ("from provision import names\ndef table(): return names.TABLE\nKEY = names.TABLE_KEY", []),
+    ],
+)
+def test_a_name_that_is_kept_is_found(source: str, kept: list[str]) -> None:
+    assert kept_at_import(source) == kept
+
+
 def test_every_room_of_the_design_has_modules() -> None:
     rooms = {name.split(".")[0] for name in PRODUCT}
 
@@ -125,6 +172,7 @@ def test_every_room_of_the_design_has_modules() -> None:
         ("services.aws", "import streamlit as st", "streamlit"),
         ("services.aws", "if True:\n    import sandbox.state", "sandbox.state"),
         ("services.aws", "from provision import apply", "provision.apply"),
+        ("services.stack_report", "from provision.model import Plan", "provision.model.Plan"),
         ("provision.apply", "from services.config import Settings", "services.config.Settings"),
         ("provision.apply", "from services.config import load", "services.config.load"),
         ("provision.command_line", "from sandbox.state import read", "sandbox.state.read"),

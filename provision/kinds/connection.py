@@ -33,7 +33,7 @@ class Connection:
         self._key_record = key_record
 
     def observe(self, resource: Declared) -> Observed | None:
-        """The connection with its key, as a text that is compared and not shown."""
+        """The connection with its key, as a text that is compared and not shown; not read when none is declared."""
         try:
             found = self._events.describe_connection(Name=resource.name)
         except ClientError as error:
@@ -41,7 +41,8 @@ class Connection:
                 return None
             raise
         state = found["ConnectionState"]
-        key = self._key(found.get("SecretArn", "")) if state == "AUTHORIZED" else None
+        asks = KEY in resource.attributes and state == "AUTHORIZED"
+        key = self._key(found.get("SecretArn", "")) if asks else None
         attributes = {
             "Description": found.get("Description", ""),
             "AuthorizationType": found["AuthorizationType"],

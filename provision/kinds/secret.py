@@ -23,18 +23,21 @@ class Secret:
         self._secrets = aws.secrets
 
     def observe(self, resource: Declared) -> Observed | None:
-        """The value, as a text that is compared and not shown. One that is scheduled for deletion is not there."""
+        """The value, as a text that is compared and not shown; not read when none is declared.
+
+        One that is scheduled for deletion is not there.
+        """
         try:
             found = self._secrets.describe_secret(SecretId=resource.name)
             if found.get("DeletedDate"):
                 return None
-            value = self._secrets.get_secret_value(SecretId=resource.name)["SecretString"]
+            value = self._value(resource.name) if VALUE in resource.attributes else None
         except ClientError as error:
             if is_missing(error):
                 return None
             raise
         tags = as_dict(found.get("Tags", []))
-        attributes = {VALUE: SecretText(value), TAGS: ours_of(resource, tags)}
+        attributes = {VALUE: value, TAGS: ours_of(resource, tags)}
         return Observed(attributes, {"arn": found["ARN"]}, owner(resource, tags), "exists")
 
     def create(self, name: str, wanted: Mapping[str, Any]) -> None:
@@ -59,6 +62,9 @@ class Secret:
         """Deletes it at once: the key is in the Momento console, and the name is free again."""
         with missing_is_fine():
             self._secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+    def _value(self, name: str) -> SecretText:
+        return SecretText(self._secrets.get_secret_value(SecretId=name)["SecretString"])
 
     def _take_back(self, name: str, tags: Mapping[str, str]) -> None:
         found = as_dict(self._secrets.describe_secret(SecretId=name).get("Tags", []))

@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from provision import names
+from provision.names import StackNames
 from sandbox.traffic.observation import BadRow, SourceError
 from sandbox.traffic.operations import DEFAULT_COUNT, count_for
 from sandbox.traffic.progress_line import progress_line, summary
@@ -54,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = arguments(argv)
     try:
         state = running_sandbox()
+        names.choose(StackNames(state.stack_prefix))
         source = open_sources(chosen.source or ["seattle-daily"], chosen.seed)
         client = table_client(state)
         table = WeatherTable(client, chosen.ttl)

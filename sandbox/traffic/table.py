@@ -11,7 +11,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provision.names import TABLE, TABLE_KEY
+from provision import names
+from provision.names import TABLE_KEY
 from sandbox import state as sandbox_state
 from sandbox.lock import is_held
 from sandbox.state import SandboxState
@@ -69,7 +70,7 @@ class WeatherTable:
         """Write one record. Raises WriteFailed."""
         try:
             self._client.put_item(
-                TableName=TABLE,
+                TableName=names.TABLE,
                 Item={
                     TABLE_KEY: {"S": observation.location},
                     "MaxTemp": {"N": _number(observation.high)},
@@ -84,6 +85,6 @@ class WeatherTable:
     def delete(self, location: str) -> None:
         """Delete one record, if it is there. Raises WriteFailed."""
         try:
-            self._client.delete_item(TableName=TABLE, Key={TABLE_KEY: {"S": location}})
+            self._client.delete_item(TableName=names.TABLE, Key={TABLE_KEY: {"S": location}})
         except (BotoCoreError, ClientError) as error:
             raise WriteFailed(str(error)) from error

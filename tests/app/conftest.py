@@ -8,6 +8,7 @@ import pytest
 import streamlit as st
 
 from bench.stack import running_sandbox
+from provision import names
 from provision.names import QUEUE, TABLE, TABLE_KEY
 from sandbox.state import SandboxState
 from services.runtime import registry
@@ -16,9 +17,10 @@ from tests.conftest import AwsClients
 
 @pytest.fixture(autouse=True)
 def fresh_runtime() -> Iterator[None]:
-    """No runtime, connection or cached value of another test; those of this one are closed after it."""
+    """No runtime, connection, chosen stack or cached value of another test; those of this one are closed after it."""
     yield
     registry().close()
+    names.choose(names.DEFAULT)
     st.cache_data.clear()
     st.cache_resource.clear()
 

@@ -21,6 +21,7 @@ PAGES = {
     "logs": "Logs",
     "dead_letters": "Dead letters",
     "checks": "Checks",
+    "stack": "Stack",
     "audit": "Audit",
     "sandbox": "Sandbox",
 }

@@ -25,6 +25,7 @@ EMPTY = {
     "logs": "0 of 0 executions match.",
     "dead_letters": "The queue is empty.",
     "checks": "1. Each pipe exists and runs",
+    "stack": "13 of 13 resources are there",
     "audit": "0 of 0 acts match.",
     "sandbox": "No traffic yet.",
 }
@@ -37,6 +38,7 @@ FULL = {
     "logs": "Select a row to see the execution.",
     "dead_letters": "Select one row to read it, or several to act on them.",
     "checks": "10 findings",
+    "stack": "python -m provision plan",
     "audit": "Select a row to see what the act was about.",
     "sandbox": "Written = delivered + dead-lettered + filtered + in flight + dropped",
 }

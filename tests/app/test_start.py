@@ -83,6 +83,7 @@ def test_a_sandbox_starts_with_the_first_page_and_again_with_the_button_after_it
 ) -> None:
     settings.setenv("TARGET", "sandbox")
     settings.setenv("SANDBOX_DIR", str(tmp_path))
+    settings.setenv("STACK_PREFIX", "team-1")
 
     page = ran(navigation())
     assert [title.value for title in page.title] == ["Starting the sandbox"]
@@ -105,6 +106,9 @@ def test_a_sandbox_starts_with_the_first_page_and_again_with_the_button_after_it
     second = read_state()
     assert second is not None
     assert second.instance != first.instance
+    # What the dashboard starts has the stack that it looks at.
+    assert "Pipes: 3 of 3 running" in words(page.sidebar)
+    assert "Stack team-1-weather-stats-demo" in words(page.sidebar)
 
     registry().close()
     assert not running()

@@ -36,7 +36,7 @@ def test_a_page_shuts_nobody_out(page: Page, dashboard_url: str, path: str, sche
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         open_page(page, dashboard_url, path)
-        expect(page.locator(CONTENT[path]).first).to_be_visible()
+        expect(page.locator(CONTENT[path]).first).to_be_visible(timeout=20_000)
         expect(page.get_by_test_id("stApp")).to_have_css("background-color", BACKGROUNDS[scheme])
 
         assert violations(page) == []

@@ -26,6 +26,7 @@ CONTENT = {
     "logs": "[data-testid=stDataFrame]",
     "checks": "[data-testid=stDataFrame]",
     "dead-letters": "[class*=st-key-letters_table_] [data-testid=stDataFrame]",
+    "stack": "[data-testid=stDataFrame]",
     "audit": "[data-testid=stDataFrame]",
     "sandbox": "[data-testid=stDataFrame]",
 }
@@ -62,7 +63,7 @@ def test_a_page_fits_a_screen_and_a_phone_in_light_and_in_dark(
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme="light")
         open_page(page, dashboard_url, path)
-        expect(page.locator(CONTENT[path]).first).to_be_visible()
+        expect(page.locator(CONTENT[path]).first).to_be_visible(timeout=20_000)
         for scheme, background in BACKGROUNDS.items():
             page.emulate_media(color_scheme=scheme)
             expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)

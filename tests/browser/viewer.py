@@ -16,6 +16,7 @@ PAGES = {
     "logs": "Logs",
     "dead-letters": "Dead letters",
     "checks": "Checks",
+    "stack": "Stack",
     "audit": "Audit",
     "sandbox": "Sandbox",
 }

@@ -18,7 +18,7 @@ from services.findings_csv import findings_csv
 from services.jobs import Control, Jobs, JobState
 from services.load_test import Draw, LoadPlan
 from services.lookup import Fill
-from services.metrics import TABLE_READS, read
+from services.metrics import read, table_reads
 from services.pipeline import Pipeline
 from services.reconcile import Outcome
 from services.sandbox_admin import SandboxAdmin
@@ -290,9 +290,9 @@ def test_awss_own_series_are_read_in_the_order_asked_for(pipeline: Pipeline, aws
         ],
     )
 
-    found = read(pipeline._aws, TABLE_READS, 3600.0)
+    found = read(pipeline._aws, table_reads(), 3600.0)
 
-    assert [series.name for series in found] == [query.name for query in TABLE_READS]
+    assert [series.name for series in found] == [query.name for query in table_reads()]
     at = minute.timestamp()
     values = [{point.start: point.value for point in series.points}.get(at) for series in found]
     assert values == [7.0, 4.0, 2.5]

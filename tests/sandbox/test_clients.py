@@ -64,6 +64,7 @@ def test_the_exports_tell_a_shell_everything(sandbox_stack: SandboxState, sandbo
     assert environment["MOMENTO_API_KEY"] == sandbox_stack.momento_api_key
     assert environment["MOMENTO_V1_API_KEY"] == sandbox_stack.momento_v1_api_key
     assert environment["MOMENTO_ADMIN_URL"] == sandbox_stack.admin_url
+    assert environment["STACK_PREFIX"] == ""
 
 
 def test_values_of_any_characters_survive_the_shell() -> None:

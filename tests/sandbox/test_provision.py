@@ -505,6 +505,17 @@ def test_the_policy_allows_every_call_that_is_made(state: SandboxState) -> None:
     assert [action for action in reading if changing.search(action)] == []
 
 
+def test_the_command_line_speaks_of_the_stack_that_the_settings_name(own: RunningSandbox) -> None:
+    by_setting = provision_command(own.folder, "policy", "reader", STACK_PREFIX="team-1")
+    by_option = provision_command(own.folder, "policy", "reader", "--prefix", "team-2", STACK_PREFIX="team-1")
+    refused = provision_command(own.folder, "policy", STACK_PREFIX="Team")
+
+    assert "table/team-1-weather-stats-demo" in by_setting.stdout
+    assert "table/team-2-weather-stats-demo" in by_option.stdout
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "STACK_PREFIX: The prefix 'Team' does not fit" in refused.stderr
+
+
 def test_the_doctor_finds_nothing_wrong_with_the_sandbox_and_the_policy_is_json(own: RunningSandbox) -> None:
     doctor = provision_command(own.folder, "doctor")
     policy = provision_command(own.folder, "policy", "operator")

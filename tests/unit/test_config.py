@@ -322,6 +322,22 @@ def test_keys_count_even_when_the_shell_names_a_profile_that_does_not_exist(
     clients.close()
 
 
+@pytest.mark.parametrize("prefix", ["Team", "1team", "team-", "team_1", "a" * 16])
+def test_a_prefix_that_no_name_could_carry_is_refused_with_what_is_allowed(prefix: str) -> None:
+    refused = refusal({"TARGET": "sandbox", "STACK_PREFIX": prefix})
+
+    assert refused.what == (
+        f"STACK_PREFIX: The prefix {prefix!r} does not fit: up to 15 lower-case letters, digits and hyphens, "
+        "beginning with a letter and not ending with a hyphen."
+    )
+
+
+@pytest.mark.parametrize("environment", [{"TARGET": "sandbox"}, {**KEYS, **REGION, **MOMENTO}])
+def test_a_prefix_counts_for_both_targets(environment: dict[str, str]) -> None:
+    assert load({**environment, "STACK_PREFIX": "team-1"}, no_credentials).stack.table == "team-1-weather-stats-demo"
+    assert load(environment, no_credentials).stack.table == "weather-stats-demo"
+
+
 def test_a_v1_key_is_what_its_base64_says() -> None:
     """Guards the helper that these tests borrow."""
     assert json.loads(base64.b64decode(v1()))["endpoint"] == PLACE

@@ -221,9 +221,16 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "facts 7, S44 to S46",
     ),
     Assumption(
+        "StateReason of a pipe that is well",
+        '"No records processed" while it runs, whatever it has done; "USER_INITIATED" once it is stopped.',
+        "Both were seen on AWS, the first also after records had been delivered; what else AWS says is not known.",
+        "facts 7; describe-pipe outputs in public notes",
+    ),
+    Assumption(
         "Words of refusals",
-        "Fields against the model: AWS's common '1 validation error detected'. Other refusals of a field: the JSON "
-        "text with ValidationErrorFields. What the sandbox cannot run (other sources, targets, "
+        "Fields against the model: the words of the JSON schema validator that AWS uses, of which one message is "
+        "known. Parameters of another kind of source are refused like those of another kind of target. Other "
+        "refusals: the JSON text with ValidationErrorFields. What the sandbox cannot run (other sources, targets, "
         "enrichments) is refused in its own words.",
         "Only a few of the real messages are known.",
         "facts 7, S10, S40",

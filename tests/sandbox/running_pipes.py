@@ -249,14 +249,14 @@ class Stage:
         await self.call("dynamodb.DeleteItem", TableName=self.table, Key={"Location": {"S": location}})
         self.service.notify_write()
 
-    async def settled(self, records: int, name: str = "") -> dict[str, Any]:
+    async def settled(self, records: int, name: str = "", timeout_s: float = 15) -> dict[str, Any]:
         """Wait until a pipe is done with so many records; its status."""
 
         def done() -> bool:
             status = self.status(name)
             return bool(status["in_flight"] == 0 and status["read"] >= records)
 
-        await until(done, f"{records} records to be done with, {self.status(name)}")
+        await until(done, f"{records} records to be done with, {self.status(name)}", timeout_s)
         return self.status(name)
 
     async def stream_records(self) -> list[dict[str, Any]]:
@@ -286,13 +286,13 @@ class Stage:
                 return found
             found += [json.loads(message["Body"]) for message in answer["Messages"]]
 
-    async def log_records(self, last: str) -> list[dict[str, Any]]:
-        """The log records, once one of type `last` is among them."""
+    async def log_records(self, last: str, count: int = 1) -> list[dict[str, Any]]:
+        """The log records, once `count` of type `last` are among them."""
         async with asyncio.timeout(15):
             while True:
                 answer = await self.call("logs.FilterLogEvents", logGroupName=self.group)
                 records = [json.loads(event["message"]) for event in answer["events"]]
-                if any(record["messageType"] == last for record in records):
+                if [record["messageType"] for record in records].count(last) >= count:
                     return records
                 await asyncio.sleep(0.01)
 

@@ -214,10 +214,11 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "Roles",
         "Asked of IAM's simulator when the pipe is made, updated or started: stream, SendMessage or Publish, "
-        "InvokeApiDestination. A role that does not exist fails the pipe. "
-        "Nothing is asked while the pipe runs, and who may assume the role is not looked at. The words for "
-        "the destination, topics and missing roles are ours.",
-        "The emulator runs without authorization.",
+        "InvokeApiDestination. A role that does not exist fails the pipe. While it runs, a role that lost "
+        "InvokeApiDestination is a customer error (400 AccessDenied) that is retried, and one that lost SendMessage "
+        "or Publish is a dead-letter queue that refuses. The right to read the stream is not asked for again, and who "
+        "may assume the role is not looked at. The words for the destination, topics and missing roles are ours.",
+        "The emulator runs without authorization; pipes of one stream share their reads.",
         "facts 7, S44 to S46",
     ),
     Assumption(

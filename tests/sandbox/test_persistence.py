@@ -165,11 +165,35 @@ def pipe_to(target: Target, aws: AwsClients) -> None:
     wait_until(lambda: described(Name="observed")["CurrentState"] == "RUNNING", what="the pipe of the test")
 
 
-def write_until_killed(run: KeptSandbox, word: str, writes: int) -> None:
-    """Writes and deletions one after the other; after so many the sandbox is killed in the middle of the next."""
-    killer = threading.Thread(target=run.kill)
+class Saves:
+    """How often the sandbox was seen to be saved: each save writes to SQLite's log."""
+
+    def __init__(self, home: Path) -> None:
+        self.seen = 0
+        self._log = home / "kept" / "sandbox.db-wal"
+        self._last = self._log.stat().st_mtime_ns
+
+    def look(self) -> None:
+        """Look whether there was one."""
+        changed = self._log.stat().st_mtime_ns
+        self.seen += changed != self._last
+        self._last = changed
+
+
+def write_until_killed(run: KeptSandbox, home: Path, word: str, writes: int) -> None:
+    """Writes and deletions one after the other, until the sandbox is killed in the middle of one.
+
+    That is after so many, and after two saves: of the first one the beginning may have been before the writes.
+    """
+    killer, saves = threading.Thread(target=run.kill), Saves(home)
+
+    def kill_in_time(number: int) -> None:
+        saves.look()
+        if number >= writes and saves.seen >= 2 and killer.ident is None:
+            killer.start()
+
     with pytest.raises((BotoCoreError, ClientError)):
-        _write(run.aws, word, lambda number: killer.start() if number == writes else None)
+        _write(run.aws, word, kill_in_time)
     killer.join()
 
 
@@ -202,12 +226,14 @@ def settled(run: KeptSandbox, target: Target) -> Callable[[], bool]:
 @pytest.mark.timeout(400)
 def test_after_kills_in_the_middle_of_traffic_no_record_of_the_stream_was_skipped(tmp_path: Path) -> None:
     with target() as at:
+        with kept_sandbox(tmp_path) as made:
+            # Ended cleanly, so that the pipe is kept: what a kill loses may be seconds on a busy machine.
+            pipe_to(at, made.aws)
         with kept_sandbox(tmp_path) as first:
-            pipe_to(at, first.aws)
-            write_until_killed(first, "First", 300)
+            write_until_killed(first, tmp_path, "First", 300)
         with kept_sandbox(tmp_path) as second:
             kept_by_first = stream_records(second.aws)
-            write_until_killed(second, "Second", 250)
+            write_until_killed(second, tmp_path, "Second", 250)
         with kept_sandbox(tmp_path) as third:
             kept_by_second = stream_records(third.aws)
             put(third.aws, "Last")

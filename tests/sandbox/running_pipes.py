@@ -22,6 +22,7 @@ from sandbox.aws.calls import AwsCaller
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
+from sandbox.http_server import close_listener
 from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.service import PipesService
 
@@ -61,6 +62,7 @@ class Endpoint:
     calls: list[Call] = field(default_factory=list)
     port: int = 0
     _runner: web.AppRunner | None = None
+    _server: asyncio.Server | None = None
 
     async def up(self) -> None:
         """Listen."""
@@ -68,8 +70,9 @@ class Endpoint:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
-        self.port = self._runner.addresses[0][1]
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._runner.server, "127.0.0.1", self.port, reuse_address=True)  # type: ignore[arg-type]
+        self.port = self._server.sockets[0].getsockname()[1]
 
     @property
     def is_down(self) -> bool:
@@ -78,11 +81,8 @@ class Endpoint:
 
     async def down(self) -> None:
         """Refuse connections."""
-        if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
-            # A connection that was accepted just now is known one turn later, and only then closed with the others.
-            await asyncio.sleep(0)
+        if self._runner is not None and self._server is not None:
+            await close_listener(self._server)
             await self._runner.cleanup()
             self._runner = None
 

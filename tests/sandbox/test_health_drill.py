@@ -204,13 +204,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> It
 
 @contextmanager
 def faults(stage: Stage, drills: tuple[Drill, ...]) -> Iterator[None]:
-    """The faults are on inside, and off afterwards whatever happens."""
+    """The faults are on inside, and off afterwards whatever happens: the last first, for a pipe starts only when its
+    role has its rights back."""
     for drill in drills:
         drill.begin(stage)
     try:
         yield
     finally:
-        for drill in drills:
+        for drill in reversed(drills):
             drill.end(stage)
 
 

@@ -162,8 +162,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "With BatchSize above 1 an API destination gets one request for a batch: the JSON array of the "
         "transformed records, also for a batch of one; HTTP parameters are read from its first record. With "
         "BatchSize 1 the single record is unwrapped. Filters come before batching. A batch takes what is "
-        "there and, with a window, what comes in it; it ends at the size, the window or 6 MB of records. "
-        "Where the stream counts no SizeBytes, as the emulator does not, those of the record's JSON count.",
+        "there and, with a window, what comes in it; it ends at the size, the window or 6 MB of records, "
+        "counted by their SizeBytes.",
         "API destinations are not in the list of targets that take batches, yet BatchSize is 100 by default.",
         "facts 5, S24, S25; open point 8",
     ),

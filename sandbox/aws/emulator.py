@@ -18,6 +18,7 @@ from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
 from sandbox.aws.iam_front import IamFront
 from sandbox.aws.logs_front import LogsFront
 from sandbox.aws.query_protocol import QUERY_SERVICES, answer_of, form_of
+from sandbox.aws.stream_sizes import count_sizes
 from sandbox.aws.usage import Usage
 from sandbox.aws.usage_front import UsageFront
 
@@ -66,6 +67,7 @@ class Emulator:
         from ministack.app import app
 
         emulator_cloudwatch.complete()
+        count_sizes()
         self.usage = Usage()
         self.app: ASGIApp = UsageFront(LogsFront(IamFront(app), account_id), self.usage)
 

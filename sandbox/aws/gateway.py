@@ -1,8 +1,8 @@
 """The sandbox's one AWS endpoint: an ASGI app in front of the emulator.
 
-Calls signed for `pipes` go to our own Pipes service; everything else goes to the emulator. On the way back two
-things are watched: a table write rings the bell for the Pipes runtime, and a change of a connection or an API
-destination makes it forget what it had looked up. DescribeConnection loses its secrets, as on AWS, and GetItem
+Calls signed for `pipes` go to our own Pipes service; everything else goes to the emulator. On the way back these
+things are watched: a table write rings the bell for the Pipes runtime, and a change of a connection, an API
+destination or IAM makes it forget what it had looked up. DescribeConnection loses its secrets, as on AWS, and GetItem
 states the capacity that AWS would.
 """
 
@@ -41,6 +41,8 @@ _EVENTS_CHANGES = frozenset(
         "DeleteApiDestination",
     }
 )
+#: Services whose calls may change what a role may do.
+_CHANGING_ROLES = frozenset({"iam", "cloudformation"})
 _SECRETS = frozenset({"ApiKeyValue", "Password", "ClientSecret"})
 
 
@@ -50,6 +52,7 @@ class Pipes(Protocol):
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None: ...
     def notify_write(self) -> None: ...
     def notify_events_change(self) -> None: ...
+    def notify_iam_change(self) -> None: ...
 
 
 class Gateway:
@@ -64,8 +67,12 @@ class Gateway:
             await self._emulator(scope, receive, send)
             return
         headers = {name: value for name, value in scope["headers"] if name in (b"authorization", b"x-amz-target")}
-        if _signed_service(headers.get(b"authorization", b"")) == "pipes":
+        service = _signed_service(headers.get(b"authorization", b""))
+        if service == "pipes":
             await self._pipes.asgi(scope, receive, send)
+            return
+        if service in _CHANGING_ROLES:
+            await self._emulator(scope, receive, _after_start(send, self._pipes.notify_iam_change))
             return
         target, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
         if target == "DynamoDB_20120810" and operation in PARTIQL:

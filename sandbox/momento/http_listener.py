@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from sandbox.http_server import close_listener
 from sandbox.momento.http_faults import RESET
 
 #: Longer than the 15 s after which aiohttp, the client of the Pipes runtime, drops an idle connection: the client
@@ -71,7 +72,7 @@ class HttpListener:
         if self._server is None:
             return
         server, self._server = self._server, None
-        server.close()
+        await close_listener(server)
         for connection in list(self._state.connections):
             connection.transport.abort()
         if self._state.tasks:

@@ -162,8 +162,8 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "With BatchSize above 1 an API destination gets one request for a batch: the JSON array of the "
         "transformed records, also for a batch of one; HTTP parameters are read from its first record. With "
         "BatchSize 1 the single record is unwrapped. Filters come before batching. A batch takes what is "
-        "there and, with a window, what comes in it; it ends at the size, the window or 6 MB of records. "
-        "Where the stream counts no SizeBytes, as the emulator does not, those of the record's JSON count.",
+        "there and, with a window, what comes in it; it ends at the size, the window or 6 MB of records, "
+        "counted by their SizeBytes.",
         "API destinations are not in the list of targets that take batches, yet BatchSize is 100 by default.",
         "facts 5, S24, S25; open point 8",
     ),
@@ -214,16 +214,24 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "Roles",
         "Asked of IAM's simulator when the pipe is made, updated or started: stream, SendMessage or Publish, "
-        "InvokeApiDestination. A role that does not exist fails the pipe. "
-        "Nothing is asked while the pipe runs, and who may assume the role is not looked at. The words for "
-        "the destination, topics and missing roles are ours.",
-        "The emulator runs without authorization.",
+        "InvokeApiDestination. A role that does not exist fails the pipe. While it runs, a role that lost "
+        "InvokeApiDestination is a customer error (400 AccessDenied) that is retried, and one that lost SendMessage "
+        "or Publish is a dead-letter queue that refuses. The right to read the stream is not asked for again, and who "
+        "may assume the role is not looked at. The words for the destination, topics and missing roles are ours.",
+        "The emulator runs without authorization; pipes of one stream share their reads.",
         "facts 7, S44 to S46",
     ),
     Assumption(
+        "StateReason of a pipe that is well",
+        '"No records processed" while it runs, whatever it has done; "USER_INITIATED" once it is stopped.',
+        "Both were seen on AWS, the first also after records had been delivered; what else AWS says is not known.",
+        "facts 7; describe-pipe outputs in public notes",
+    ),
+    Assumption(
         "Words of refusals",
-        "Fields against the model: AWS's common '1 validation error detected'. Other refusals of a field: the JSON "
-        "text with ValidationErrorFields. What the sandbox cannot run (other sources, targets, "
+        "Fields against the model: the words of the JSON schema validator that AWS uses, of which one message is "
+        "known. Parameters of another kind of source are refused like those of another kind of target. Other "
+        "refusals: the JSON text with ValidationErrorFields. What the sandbox cannot run (other sources, targets, "
         "enrichments) is refused in its own words.",
         "Only a few of the real messages are known.",
         "facts 7, S10, S40",

@@ -38,8 +38,6 @@ class PipeExecution:
     def __init__(self, owner: PipeExecutions, batch: Batch, payload: str) -> None:
         self._owner = owner
         self._batch = batch
-        # The payload is at hand when it is logged; measuring the records again would cost more than the rest.
-        self._size_bytes = len(payload) if owner.log.includes_data else batch.size_bytes
         self._log: Execution = owner.log.start()
         self._began_s = time.perf_counter()
         self._target_began_s: float | None = None
@@ -118,7 +116,7 @@ class PipeExecution:
         self.is_open = False
         report = ExecutionReport(
             events=len(self._batch.records),
-            size_bytes=self._size_bytes,
+            size_bytes=self._batch.size_bytes,
             duration_ms=1000 * (now_s - self._began_s),
             target_ms=1000 * (now_s - (self._target_began_s or now_s)),
             failures=frozenset(failures),

@@ -1,68 +1,85 @@
 """Event patterns: which records a pipe takes.
 
 Semantics of EventBridge's rule engine for the operators that Pipes supports (facts/aws-pipes.md, section 4).
-A pattern is compiled once into a tree; matching walks tree and record together. Operators that Pipes does not
-list as supported are refused, so that no pipe comes to rely on them.
+A pattern is compiled once into rules without `$or`, one of which must match. A rule asks for leaf values by
+their path; names with dots and nesting are the same, and what lies in arrays must lie in the same elements.
+Operators that Pipes does not list as supported are refused, so that no pipe comes to rely on them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from sandbox.pipes.filter_operators import OPERATORS, InvalidPattern, Leaf, compile_leaf
-from sandbox.pipes.json_paths import parse
+from sandbox.pipes.filter_operators import RESERVED, InvalidPattern, Leaf, compile_leaf
+from sandbox.pipes.json_paths import parse_pairs
 
-__all__ = ["FilterSet", "InvalidPattern", "compile_filters", "compile_pattern"]
+__all__ = ["FilterSet", "InvalidPattern", "Pattern", "compile_filters", "compile_pattern"]
 
 #: Combinations that EventBridge lets all $or of a pattern make.
 _MOST_COMBINATIONS = 1000
 
+#: The arrays that a value lies in, by identity, with the index of the element.
+Membership = dict[int, int]
+
 
 @dataclass(frozen=True)
-class Absence:
-    """A path that must not lead to any leaf value. `keys` are the names on the way."""
+class Field:
+    """A leaf that a rule asks for.
 
-    keys: tuple[str, ...]
+    `steps` has for each position of its path the names that may stand there in an event, one with dots
+    included, and the position behind each.
+    """
 
-    def holds(self, value: Any) -> bool:
-        """Whether nothing is at the end of the path."""
-        return not _has_leaf(value, self.keys)
+    steps: tuple[tuple[tuple[str, int], ...], ...]
+    leaf: Leaf
+
+    def values(self, event: Any) -> Iterator[tuple[Any, Membership]]:
+        """The leaf values at the path, each with the arrays that it lies in."""
+        return _values(event, self.steps, 0, {})
 
 
-@dataclass
-class Node:
-    """One level of a pattern: all children, absences and alternatives must match the same object."""
+@dataclass(frozen=True)
+class Rule:
+    """Fields that must all match, in the order of their paths."""
 
-    leaves: dict[str, Leaf] = field(default_factory=dict)
-    children: dict[str, Node] = field(default_factory=dict)
-    absences: list[Absence] = field(default_factory=list)
-    alternatives: list[list[Node]] = field(default_factory=list)
+    fields: tuple[Field, ...]
 
-    def matches(self, value: Any) -> bool:
-        """Whether an object matches; of an array, whether one of its elements does."""
-        if isinstance(value, list):
-            return any(self.matches(element) for element in value)
-        if not isinstance(value, dict):
-            return False
-        for key, leaf in self.leaves.items():
-            if key not in value or not leaf.matches(value[key]):
-                return False
-        for key, child in self.children.items():
-            if not _child_matches(child, value, key):
-                return False
-        for absence in self.absences:
-            if not absence.holds(value):
-                return False
-        return all(any(node.matches(value) for node in nodes) for nodes in self.alternatives)
+    def matches(self, event: Any) -> bool:
+        """Whether all fields match."""
+        return self._rest_matches(event, 0, {})
+
+    def _rest_matches(self, event: Any, position: int, membership: Membership) -> bool:
+        if position == len(self.fields):
+            return True
+        field = self.fields[position]
+        is_absent = True
+        for value, inside in field.values(event):
+            if not _consistent(membership, inside):
+                continue
+            is_absent = False
+            if field.leaf.matches(value) and self._rest_matches(event, position + 1, {**membership, **inside}):
+                return True
+        return is_absent and field.leaf.accepts_absence and self._rest_matches(event, position + 1, membership)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Alternatives: one of its rules must match."""
+
+    rules: tuple[Rule, ...]
+
+    def matches(self, event: Any) -> bool:
+        """Whether the event, a JSON object, is what the pattern describes."""
+        return any(rule.matches(event) for rule in self.rules)
 
 
 @dataclass(frozen=True)
 class FilterSet:
     """The filters of a pipe: a record is taken when one of them matches, or when there are none."""
 
-    patterns: tuple[Node, ...]
+    patterns: tuple[Pattern, ...]
 
     def matches(self, record: dict[str, Any]) -> bool:
         """Whether the pipe takes this record."""
@@ -76,81 +93,35 @@ def compile_filters(texts: Iterable[str]) -> FilterSet:
     return FilterSet(tuple(compile_pattern(text) for text in texts))
 
 
-def compile_pattern(text: str) -> Node:
+def compile_pattern(text: str) -> Pattern:
     """Compile one pattern. Raises InvalidPattern in AWS's words."""
     try:
-        pattern = parse(text)
+        pattern = parse_pairs(text)
     except ValueError as error:
         raise InvalidPattern from error
-    if not isinstance(pattern, dict):
+    if not isinstance(pattern, tuple):
         raise InvalidPattern("Filter is not an object")
-    if _combinations(pattern) > _MOST_COMBINATIONS:
-        raise InvalidPattern(f"$or makes more than {_MOST_COMBINATIONS} combinations")
-    return _compile_object(pattern)
+    return Pattern(tuple(_rule(leaves) for leaves in _expand([{}], "", pattern)))
 
 
-def _combinations(pattern: dict[str, Any]) -> int:
-    """How many patterns without $or say the same as this one."""
-    count = 1
-    for name, value in pattern.items():
-        if isinstance(value, dict):
-            count *= _combinations(value)
-        elif name == "$or" and _is_alternatives(value):
-            count *= sum(_combinations(branch) for branch in value)
-    return count
-
-
-def _compile_object(pattern: dict[str, Any]) -> Node:
-    root = Node()
-    _add_object(root, root, (), pattern)
-    _prune(root)
-    return root
-
-
-def _prune(node: Node) -> None:
-    """Take out nodes that ask for nothing: those on the way to an absence, which is kept elsewhere."""
-    for key, child in list(node.children.items()):
-        _prune(child)
-        if not (child.leaves or child.children or child.absences or child.alternatives):
-            del node.children[key]
-
-
-def _add_object(anchor: Node, node: Node, path: tuple[str, ...], pattern: dict[str, Any]) -> None:
-    """Add a pattern object to `node`, which lies at `path` under `anchor`, where absences are kept."""
+def _expand(rules: list[dict[str, Leaf]], prefix: str, pattern: tuple[tuple[str, Any], ...]) -> list[dict[str, Leaf]]:
+    """`rules` with what an object asks for under `prefix`. Of one path the last leaf counts, as it does on AWS."""
     if not pattern:
         raise InvalidPattern("Empty objects are not allowed")
-    for name, value in pattern.items():
+    for name, value in pattern:
         if name == "$or" and _is_alternatives(value):
-            node.alternatives.append([_compile_object(branch) for branch in value])
-        elif isinstance(value, dict):
-            inner, keys = _descend(node, name.split("."))
-            _add_object(anchor, inner, (*path, *keys), value)
+            rules = [rule for branch in value for rule in _expand([dict(rule) for rule in rules], prefix, branch)]
+            if len(rules) > _MOST_COMBINATIONS:
+                raise InvalidPattern(f"$or makes more than {_MOST_COMBINATIONS} combinations")
+        elif isinstance(value, tuple):
+            rules = _expand(rules, f"{prefix}{name}.", value)
         elif isinstance(value, list):
-            parent, keys = _descend(node, name.split(".")[:-1])
-            _add_leaf(anchor, parent, (*path, *keys), name.rpartition(".")[2], value)
+            leaf = compile_leaf(value)
+            for rule in rules:
+                rule[prefix + name] = leaf
         else:
             raise InvalidPattern(f'"{name}" must be an object or an array')
-
-
-def _descend(node: Node, keys: list[str]) -> tuple[Node, list[str]]:
-    """The node under `keys`, made where it is missing. Dotted names and nesting are the same thing."""
-    for key in keys:
-        node = node.children.setdefault(key, Node())
-    return node, keys
-
-
-def _add_leaf(anchor: Node, parent: Node, path: tuple[str, ...], key: str, values: list[Any]) -> None:
-    leaf = compile_leaf(values)
-    absence = Absence((*path, key))
-    if not leaf.accepts_absence:
-        parent.leaves[key] = leaf
-    elif leaf.is_empty:
-        anchor.absences.append(absence)
-    else:
-        missing, present = Node(absences=[absence]), Node()
-        holder, _ = _descend(present, list(path))
-        holder.leaves[key] = leaf
-        anchor.alternatives.append([missing, present])
+    return rules
 
 
 def _is_alternatives(value: Any) -> bool:
@@ -158,27 +129,36 @@ def _is_alternatives(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) >= 2
-        and all(isinstance(branch, dict) and branch and not OPERATORS & branch.keys() for branch in value)
+        and all(isinstance(branch, tuple) and not RESERVED & {name for name, _ in branch} for branch in value)
     )
 
 
-def _child_matches(child: Node, value: dict[str, Any], key: str) -> bool:
-    if key in value and child.matches(value[key]):
-        return True
-    # A field whose own name has a dot matches the nested pattern too.
-    prefix = key + "."
-    return any(name.startswith(prefix) and child.matches({name[len(prefix) :]: inner}) for name, inner in value.items())
+def _rule(leaves: dict[str, Leaf]) -> Rule:
+    return Rule(tuple(Field(_steps(path.split(".")), leaves[path]) for path in sorted(leaves)))
 
 
-def _has_leaf(value: Any, keys: tuple[str, ...]) -> bool:
+def _steps(names: list[str]) -> tuple[tuple[tuple[str, int], ...], ...]:
+    ends = range(len(names) + 1)
+    return tuple(tuple((".".join(names[at:end]), end) for end in ends[at + 1 :]) for at in range(len(names)))
+
+
+def _values(
+    value: Any, steps: tuple[tuple[tuple[str, int], ...], ...], position: int, inside: Membership
+) -> Iterator[tuple[Any, Membership]]:
     if isinstance(value, list):
-        return any(_has_leaf(element, keys) for element in value)
-    if not keys:
-        return not isinstance(value, dict)
-    if not isinstance(value, dict):
-        return False
-    for length in range(1, len(keys) + 1):
-        name = ".".join(keys[:length])
-        if name in value and _has_leaf(value[name], keys[length:]):
-            return True
-    return False
+        for index, element in enumerate(value):
+            # A scalar does not bind its array: another element may answer another question.
+            bound = {**inside, id(value): index} if isinstance(element, dict | list) else inside
+            yield from _values(element, steps, position, bound)
+    elif position == len(steps):
+        if not isinstance(value, dict):
+            yield value, inside
+    elif isinstance(value, dict):
+        for name, end in steps[position]:
+            if name in value:
+                yield from _values(value[name], steps, end, inside)
+
+
+def _consistent(one: Membership, other: Membership) -> bool:
+    """Whether no array is in both with different elements."""
+    return all(one.get(array, index) == index for array, index in other.items())

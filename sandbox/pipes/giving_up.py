@@ -12,6 +12,7 @@ from sandbox.pipes.counters import Counters
 from sandbox.pipes.dead_letters import dead_letters_of, message_body
 from sandbox.pipes.plan import PipePlan
 from sandbox.pipes.retries import pauses
+from sandbox.pipes.rights import Rights
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +20,10 @@ logger = logging.getLogger(__name__)
 class GivingUp:
     """Sends the dead letters of one pipe, and counts."""
 
-    def __init__(self, plan: PipePlan, counters: Counters, aws: AwsCaller) -> None:
+    def __init__(self, plan: PipePlan, counters: Counters, aws: AwsCaller, rights: Rights) -> None:
         self._plan = plan
         self._counters = counters
+        self._rights = rights
         self._dead_letters = dead_letters_of(aws, plan.dead_letter_arn) if plan.dead_letter_arn else None
 
     async def give_up(self, batch: Batch, condition: str) -> None:
@@ -32,6 +34,7 @@ class GivingUp:
         body = message_body(self._plan.pipe.arn, self._plan.stream_arn, batch, condition, time.time())
         for pause in pauses():
             try:
+                await self._rights.check_dead_letters(self._plan)
                 await self._dead_letters.send(body)
             except AwsCallFailed as error:
                 logger.warning("dead letter of %s not accepted: %s", self._plan.pipe.name, error)

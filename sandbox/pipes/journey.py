@@ -18,6 +18,7 @@ from sandbox.pipes.json_paths import compact
 from sandbox.pipes.outcomes import Delivered, Outcome, Rejected, Unreachable
 from sandbox.pipes.plan import PipePlan
 from sandbox.pipes.retries import AGE_EXCEEDED, ATTEMPTS_EXHAUSTED, pauses
+from sandbox.pipes.rights import Rights
 
 _TOO_OLD = Rejected("The record is too old.", AGE_EXCEEDED, retryable=False)
 
@@ -29,6 +30,7 @@ class PipeParts:
     plan: PipePlan
     counters: Counters
     targets: ApiDestinations
+    rights: Rights
     executions: PipeExecutions
     giving_up: GivingUp
     back_off: PollingBackOff
@@ -119,6 +121,9 @@ class Journey:
             bodies = [plan.template.render(event) for event in self._events]
             execution.transformed(f"[{','.join(bodies)}]")
         execution.invoking()
+        refused = await self._pipe.rights.refuse_invocation(plan)
+        if refused is not None:
+            return refused
         body = bodies[0] if plan.batching.size == 1 else f"[{','.join(bodies)}]"
         return await self._pipe.targets.invoke(plan.target_arn, plan.http, self._events[0], body)
 

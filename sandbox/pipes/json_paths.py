@@ -86,8 +86,17 @@ def _walk(value: Any, steps: tuple[tuple[str, str], ...]) -> Any:
 
 def parse(text: str | bytes) -> Any:
     """What a JSON text says. Raises ValueError, also for NaN and Infinity and for what is nested too deeply."""
+    return _loaded(text, dict)
+
+
+def parse_pairs(text: str) -> Any:
+    """The same with each object as a tuple of its pairs, which keeps names that are given twice."""
+    return _loaded(text, tuple)
+
+
+def _loaded(text: str | bytes, object_of_pairs: Callable[[list[tuple[str, Any]]], Any]) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=object_of_pairs)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 

@@ -1,13 +1,14 @@
 """botocore's own model of the `pipes` API: how a request is taken apart and what each field may be.
 
 One walk over the shapes finds missing members, wrong types, lengths, ranges, patterns and enums, and says so in
-the words that AWS services use for it.
+the words of the JSON schema validator that the real service uses: `[numeric instance is lower than the required
+minimum (minimum: 1, found: 0)]` was seen there (hashicorp/terraform-provider-aws issue 32423).
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,7 +17,10 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
 from sandbox.pipes.errors import ValidationFailed
-from sandbox.pipes.json_paths import parse
+from sandbox.pipes.json_paths import compact, parse
+
+#: The path of a member, and what is wrong with it.
+_Problem = tuple[str, str]
 
 
 @cache
@@ -77,10 +81,9 @@ def _from_query(shape: Shape, values: list[str]) -> Any:
     return values[0]
 
 
-def _violations(problems: list[tuple[str, str]]) -> ValidationFailed:
-    count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
+def _violations(problems: list[_Problem]) -> ValidationFailed:
     fields = [{"name": name, "message": message} for name, message in problems]
-    return ValidationFailed(count + "; ".join(message for _, message in problems), fieldList=fields)
+    return ValidationFailed(f"[{', '.join(message for _, message in problems)}]", fieldList=fields)
 
 
 _PYTHON_TYPES: dict[str, type] = {
@@ -91,17 +94,28 @@ _PYTHON_TYPES: dict[str, type] = {
     "integer": int,
     "boolean": bool,
 }
+_JSON_TYPES = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    type(None): "null",
+}
 
 
-def _problems(shape: Shape, value: Any, path: str) -> list[tuple[str, str]]:
+def _problems(shape: Shape, value: Any, path: str) -> list[_Problem]:
     """Path and description of each thing that is wrong with `value`."""
     if not _is_of_type(shape, value):
-        return [_problem(shape, value, path, f"Member must be of type {shape.type_name}")]
-    problems = [_problem(shape, value, path, text) for text in _broken_limits(shape, value)]
+        found, allowed = _JSON_TYPES[type(value)], _JSON_TYPES[_PYTHON_TYPES[shape.type_name]]
+        words = f'instance type ({found}) does not match any allowed primitive type (allowed: ["{allowed}"])'
+        return [(path, words)]
+    problems = [(path, text) for text in _broken_limits(shape, value)]
     if isinstance(shape, StructureShape):
-        for name in shape.required_members:
-            if value.get(name) is None:
-                problems.append(_problem(shape, None, _inner(path, name), "Member must not be null"))
+        missing = [name for name in shape.required_members if value.get(name) is None]
+        if missing:
+            problems.append((path, f"object has missing required properties ({compact(missing)})"))
         for name, member in shape.members.items():
             if value.get(name) is not None:
                 problems += _problems(member, value[name], _inner(path, name))
@@ -126,33 +140,42 @@ def _inner(path: str, name: str) -> str:
 
 def _broken_limits(shape: Shape, value: Any) -> list[str]:
     limits = shape.metadata
-    broken = []
+    if isinstance(value, bool):
+        return []
     if isinstance(value, int):
-        if value < limits.get("min", value):
-            broken.append(f"Member must have value greater than or equal to {limits['min']}")
-        if value > limits.get("max", value):
-            broken.append(f"Member must have value less than or equal to {limits['max']}")
-        return broken
-    if len(value) < limits.get("min", 0):
-        broken.append(f"Member must have length greater than or equal to {limits['min']}")
-    if len(value) > limits.get("max", len(value)):
-        broken.append(f"Member must have length less than or equal to {limits['max']}")
+        return _out_of_range(limits, value)
     if isinstance(value, str):
-        pattern = limits.get("pattern")
-        if pattern and not re.fullmatch(pattern, value, re.ASCII):
-            broken.append(f"Member must satisfy regular expression pattern: {pattern}")
-        options = limits.get("enum")
-        if options and value not in options:
-            broken.append(f"Member must satisfy enum value set: [{', '.join(options)}]")
+        return _broken_text_limits(limits, value)
+    size = len(value)
+    low, high = limits.get("min", 0), limits.get("max", size)
+    if low <= size <= high:
+        return []
+    wrong, asked = ("short", f"at least {low}") if size < low else ("long", f"at most {high}")
+    if isinstance(value, list):
+        return [f"array is too {wrong}: must have {asked} elements but instance has {size} elements"]
+    many = "few" if size < low else "many"
+    return [f"object has too {many} properties (found {size} but schema requires {asked})"]
+
+
+def _out_of_range(limits: Mapping[str, Any], value: int) -> list[str]:
+    low, high = limits.get("min", value), limits.get("max", value)
+    if value < low:
+        return [f"numeric instance is lower than the required minimum (minimum: {low}, found: {value})"]
+    if value > high:
+        return [f"numeric instance is greater than the required maximum (maximum: {high}, found: {value})"]
+    return []
+
+
+def _broken_text_limits(limits: Mapping[str, Any], value: str) -> list[str]:
+    shown = '"***Sensitive Data Redacted***"' if limits.get("sensitive") else compact(value)
+    size, pattern, options = len(value), limits.get("pattern"), limits.get("enum")
+    broken = []
+    if size < limits.get("min", 0):
+        broken.append(f"string {shown} is too short (length: {size}, required minimum: {limits['min']})")
+    if size > limits.get("max", size):
+        broken.append(f"string {shown} is too long (length: {size}, maximum allowed: {limits['max']})")
+    if pattern and not re.fullmatch(pattern, value, re.ASCII):
+        broken.append(f'ECMA 262 regex "{pattern}" does not match input string {shown}')
+    if options and value not in options:
+        broken.append(f"instance value ({shown}) not found in enum (possible values: {compact(options)})")
     return broken
-
-
-def _problem(shape: Shape, value: Any, path: str, constraint: str) -> tuple[str, str]:
-    shown = "null" if value is None else f"'{_shown(shape, value)}'"
-    return path, f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
-
-
-def _shown(shape: Shape, value: Any) -> str:
-    if shape.metadata.get("sensitive"):
-        return "***Sensitive Data Redacted***"
-    return value if isinstance(value, str) else json.dumps(value)

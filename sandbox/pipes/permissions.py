@@ -1,6 +1,6 @@
-"""Whether a pipe's role may do what the pipe needs, asked of IAM's policy simulator when the pipe is made.
+"""Whether a pipe's role may do what the pipe needs, asked of IAM's policy simulator.
 
-Nothing is asked while the pipe runs: the emulator itself runs without authorization.
+All of it is asked when the pipe is made, updated or started; `rights` asks again while it runs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCaller, AwsCallFailed
 from sandbox.pipes.arns import parse_arn
 from sandbox.pipes.plan import PipePlan
+
+#: What a role must be allowed to do to the target.
+INVOKE = "events:InvokeApiDestination"
 
 _STREAM_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 
@@ -27,9 +30,9 @@ def needs_of(plan: PipePlan) -> list[Need]:
     """What the role of a pipe must be allowed, in the order in which it is checked."""
     needs = [Need(_STREAM_ACTIONS, plan.stream_arn, stream_words(plan.stream_arn))]
     if plan.dead_letter_arn:
-        needs.append(Need((_send_action(plan),), plan.dead_letter_arn, dead_letter_words(plan.dead_letter_arn)))
+        needs.append(Need((send_action(plan),), plan.dead_letter_arn, dead_letter_words(plan.dead_letter_arn)))
     words = "The provided customer role does not have permissions to call InvokeApiDestination on EventBridge"
-    return [*needs, Need(("events:InvokeApiDestination",), plan.target_arn, words)]
+    return [*needs, Need((INVOKE,), plan.target_arn, words)]
 
 
 def stream_words(stream_arn: str) -> str:
@@ -53,7 +56,7 @@ async def what_role_lacks(aws: AwsCaller, plan: PipePlan) -> str:
             # A name is of one role only, which has another path.
             return missing
         for need in needs_of(plan):
-            if not await _is_allowed(aws, plan, need):
+            if not await _simulated(aws, plan, need.actions, need.resource_arn):
                 return need.words
     except AwsCallFailed as error:
         if error.code == "NoSuchEntity":
@@ -63,15 +66,24 @@ async def what_role_lacks(aws: AwsCaller, plan: PipePlan) -> str:
     return ""
 
 
-def _send_action(plan: PipePlan) -> str:
+async def is_allowed(aws: AwsCaller, plan: PipePlan, actions: tuple[str, ...], resource_arn: str) -> bool:
+    """Whether the role of a pipe may do all of this; a role that is gone may nothing. Raises AwsCallFailed."""
+    try:
+        return await _simulated(aws, plan, actions, resource_arn)
+    except AwsCallFailed as error:
+        if error.code == "NoSuchEntity":
+            return False
+        if error.code == UNKNOWN_OPERATION:
+            return True
+        raise
+
+
+def send_action(plan: PipePlan) -> str:
+    """What the role must be allowed to do to the dead-letter queue or topic."""
     return "sns:Publish" if parse_arn(plan.dead_letter_arn).service == "sns" else "sqs:SendMessage"
 
 
-async def _is_allowed(aws: AwsCaller, plan: PipePlan, need: Need) -> bool:
-    payload = {
-        "PolicySourceArn": plan.role_arn,
-        "ActionNames": list(need.actions),
-        "ResourceArns": [need.resource_arn],
-    }
+async def _simulated(aws: AwsCaller, plan: PipePlan, actions: tuple[str, ...], resource_arn: str) -> bool:
+    payload = {"PolicySourceArn": plan.role_arn, "ActionNames": list(actions), "ResourceArns": [resource_arn]}
     answer = await aws.call("iam.SimulatePrincipalPolicy", payload, region=plan.pipe.region)
     return all(result["EvalDecision"] == "allowed" for result in answer["EvaluationResults"])

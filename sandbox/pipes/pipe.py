@@ -14,6 +14,9 @@ from sandbox.pipes.runner import PipeRunner, Positions
 #: Characters that StateReason has at most.
 _LONGEST_REASON = 512
 
+#: What AWS says of a pipe that is well. It was seen to say so of a running one long after its first records.
+_ORDINARY_REASONS = {"RUNNING": "No records processed", "STOPPED": "USER_INITIATED"}
+
 #: Members of CreatePipe that are not settings.
 _NOT_SETTINGS = frozenset({"Name", "Tags", "DesiredState"})
 
@@ -88,13 +91,14 @@ class Pipe:
         for name in ("Source", "Target", "Enrichment"):
             if name in self.settings:
                 shown[name] = self.settings[name]
-        if self.shown_reason:
-            shown["StateReason"] = self.shown_reason
+        reason = self.shown_reason or _ORDINARY_REASONS.get(self.current_state)
+        if reason:
+            shown["StateReason"] = reason
         return shown
 
     def described(self) -> dict[str, Any]:
-        """The pipe as DescribePipe shows it."""
-        return {**self.listed(), **self.settings, **({"Tags": self.tags} if self.tags else {})}
+        """The pipe as DescribePipe shows it, with what nobody set as AWS shows that."""
+        return {**self.listed(), "EnrichmentParameters": {}, "TargetParameters": {}, **self.settings, "Tags": self.tags}
 
 
 def settings_of(created: Mapping[str, Any]) -> dict[str, Any]:

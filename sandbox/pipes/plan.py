@@ -62,6 +62,8 @@ def compile_plan(pipe: PipeIdentity, settings: Mapping[str, Any]) -> PipePlan:
         raise invalid_field("Enrichment", "Enrichments are not run by the sandbox.")
     _check_source(pipe, settings["Source"])
     _check_target(pipe, settings["Target"])
+    _check_kinds(source, {"FilterCriteria", "DynamoDBStreamParameters"}, "source")
+    _check_kinds(target, {"InputTemplate", "HttpParameters"}, "target")
     stream = source.get("DynamoDBStreamParameters")
     if not stream:
         raise invalid_field("SourceParameters.DynamoDBStreamParameters", "Missing required parameter.")
@@ -96,6 +98,12 @@ def _check_target(pipe: PipeIdentity, target: str) -> None:
     if not is_api_destination(parse_arn(target)):
         raise invalid_field("Target", "Only API destinations are run by the sandbox.")
     _check_region(pipe, target)
+
+
+def _check_kinds(parameters: Mapping[str, Any], allowed: set[str], end: str) -> None:
+    """Parameters of another kind of target were measured to be refused; those of a source are treated alike."""
+    for name in parameters.keys() - allowed:
+        raise invalid_field(name, f"Invalid {end} parameter provided for {end}.")
 
 
 def _check_region(pipe: PipeIdentity, arn: str) -> None:
@@ -138,4 +146,6 @@ def _log(pipe: PipeIdentity, configuration: Mapping[str, Any]) -> LogSettings:
     level = configuration.get("Level", "OFF")
     if level != "OFF" and not any(configuration.get(name) for name in destinations):
         raise ValidationFailed("Must provide at least 1 log destination in LogConfiguration")
+    if (configuration.get("S3LogDestination") or {}).get("OutputFormat", "json") != "json":
+        raise ValidationFailed("w3c and plain output formats are not supported by Pipes")
     return log_settings(pipe.arn, pipe.name, configuration)

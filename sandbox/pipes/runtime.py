@@ -16,6 +16,7 @@ from sandbox.pipes.log_writer import LogWriter
 from sandbox.pipes.metrics import PipeMetrics
 from sandbox.pipes.plan import PipePlan
 from sandbox.pipes.references import check_references
+from sandbox.pipes.rights import Rights
 from sandbox.pipes.runner import PipeRunner
 from sandbox.pipes.shard_window import ShardWindows
 from sandbox.pipes.wakeup import Bell
@@ -28,6 +29,7 @@ class Runtime:
         self.bell = Bell()
         self._destinations = Destinations(aws)
         self._aws = aws
+        self._rights = Rights(aws)
         self._targets = ApiDestinations(self._destinations, connection_failures)
         self._logs = LogWriter(aws)
         self._windows = ShardWindows(aws, self.bell)
@@ -46,6 +48,10 @@ class Runtime:
         """A connection or an API destination was changed."""
         self._targets.forget()
 
+    def forget_rights(self) -> None:
+        """A role or a policy was changed."""
+        self._rights.forget()
+
     def new_runner(self) -> tuple[PipeRunner, Counters]:
         """The runner of a new pipe, and its counters."""
         counters = Counters()
@@ -62,8 +68,9 @@ class Runtime:
             plan=plan,
             counters=counters,
             targets=self._targets,
+            rights=self._rights,
             executions=PipeExecutions(plan.pipe, plan.target_arn, log, self.metrics),
-            giving_up=GivingUp(plan, counters, self._aws),
+            giving_up=GivingUp(plan, counters, self._aws, self._rights),
             back_off=PollingBackOff(),
         )
         runner.start(plan, Delivery(parts))

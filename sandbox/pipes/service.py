@@ -72,6 +72,10 @@ class PipesService:
         """A connection or an API destination changed: forget what was looked up."""
         self._runtime.forget_destinations()
 
+    def notify_iam_change(self) -> None:
+        """A role or a policy changed: ask again what roles may do."""
+        self._runtime.forget_rights()
+
     def take_metrics(self) -> list[Metric]:
         """What the pipes measured since the last call, as statistic sets for CloudWatch."""
         return self._runtime.metrics.take()

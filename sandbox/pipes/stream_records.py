@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.pipes.json_paths import compact
-
 
 def sequence_of(record: dict[str, Any]) -> str:
     """Its sequence number."""
@@ -13,8 +11,8 @@ def sequence_of(record: dict[str, Any]) -> str:
 
 
 def size_of(record: dict[str, Any]) -> int:
-    """Its bytes: as the stream counts them, or, because the emulator counts none, those of its JSON."""
-    return int(record["dynamodb"].get("SizeBytes") or len(compact(record).encode()))
+    """Its bytes, as the stream counts them."""
+    return int(record["dynamodb"]["SizeBytes"])
 
 
 def created_s(record: dict[str, Any]) -> float:

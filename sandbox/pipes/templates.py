@@ -90,9 +90,9 @@ def _value_of(placeholder: str, variables: PipeVariables) -> Getter:
     raise InvalidTemplate(f"Invalid json path reference or predefined variable for placeholder : <{placeholder}>")
 
 
-def _ingestion_time(event: Any) -> str:
-    created = float(event["dynamodb"]["ApproximateCreationDateTime"])
-    return datetime.fromtimestamp(created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _ingestion_time(event: Any) -> str:  # noqa: ARG001
+    """When the template got the event: now, whatever the record's own time is."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _piece(get: Getter, is_json: bool, in_string: bool) -> Piece:

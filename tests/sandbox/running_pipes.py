@@ -22,6 +22,7 @@ from sandbox.aws.calls import AwsCaller
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
+from sandbox.http_server import close_listener
 from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.service import PipesService
 
@@ -61,6 +62,7 @@ class Endpoint:
     calls: list[Call] = field(default_factory=list)
     port: int = 0
     _runner: web.AppRunner | None = None
+    _server: asyncio.Server | None = None
 
     async def up(self) -> None:
         """Listen."""
@@ -68,8 +70,9 @@ class Endpoint:
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True).start()
-        self.port = self._runner.addresses[0][1]
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._runner.server, "127.0.0.1", self.port, reuse_address=True)  # type: ignore[arg-type]
+        self.port = self._server.sockets[0].getsockname()[1]
 
     @property
     def is_down(self) -> bool:
@@ -78,11 +81,8 @@ class Endpoint:
 
     async def down(self) -> None:
         """Refuse connections."""
-        if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
-            # A connection that was accepted just now is known one turn later, and only then closed with the others.
-            await asyncio.sleep(0)
+        if self._runner is not None and self._server is not None:
+            await close_listener(self._server)
             await self._runner.cleanup()
             self._runner = None
 
@@ -249,14 +249,14 @@ class Stage:
         await self.call("dynamodb.DeleteItem", TableName=self.table, Key={"Location": {"S": location}})
         self.service.notify_write()
 
-    async def settled(self, records: int, name: str = "") -> dict[str, Any]:
+    async def settled(self, records: int, name: str = "", timeout_s: float = 15) -> dict[str, Any]:
         """Wait until a pipe is done with so many records; its status."""
 
         def done() -> bool:
             status = self.status(name)
             return bool(status["in_flight"] == 0 and status["read"] >= records)
 
-        await until(done, f"{records} records to be done with, {self.status(name)}")
+        await until(done, f"{records} records to be done with, {self.status(name)}", timeout_s)
         return self.status(name)
 
     async def stream_records(self) -> list[dict[str, Any]]:
@@ -286,13 +286,13 @@ class Stage:
                 return found
             found += [json.loads(message["Body"]) for message in answer["Messages"]]
 
-    async def log_records(self, last: str) -> list[dict[str, Any]]:
-        """The log records, once one of type `last` is among them."""
+    async def log_records(self, last: str, count: int = 1) -> list[dict[str, Any]]:
+        """The log records, once `count` of type `last` are among them."""
         async with asyncio.timeout(15):
             while True:
                 answer = await self.call("logs.FilterLogEvents", logGroupName=self.group)
                 records = [json.loads(event["message"]) for event in answer["events"]]
-                if any(record["messageType"] == last for record in records):
+                if [record["messageType"] for record in records].count(last) >= count:
                     return records
                 await asyncio.sleep(0.01)
 

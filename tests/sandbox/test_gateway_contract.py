@@ -104,6 +104,24 @@ async def test_a_stream_has_images_rising_sequence_numbers_and_no_record_for_not
     assert len(set(numbers)) == 3
 
 
+async def test_the_emulator_counts_no_bytes_of_a_change_so_they_are_put_in(bare: Bare) -> None:
+    """`sandbox.aws.stream_sizes` does that. The real service counted 303 bytes for a record of this size."""
+    from ministack.services import dynamodb
+
+    table, arn = await a_stream(bare)
+    pk = {"pk": {"S": "k" * 36}}
+    nested = {"country": {"S": "USA"}, "number": {"N": "152"}, "city": {"S": "x" * 7}, "street": {"S": "x" * 11}}
+    await bare("dynamodb.PutItem", TableName=table, Item={**pk, "address": {"M": nested}, "rest": {"S": "x" * 162}})
+    await bare("dynamodb.DeleteItem", TableName=table, Key=pk)
+
+    records = (await read(bare, arn))["Records"]
+
+    assert [record["dynamodb"]["SizeBytes"] for record in records] == [303, 303]
+    described = {"pk_name": "pk", "sk_name": None, "TableArn": "arn", "LatestStreamArn": "arn"}
+    untouched = dynamodb._build_change_record.__wrapped__(described, "INSERT", None, pk, "NEW_IMAGE")
+    assert untouched["dynamodb"]["SizeBytes"] == 0, "the correction can go"
+
+
 async def test_a_sequence_number_begins_with_the_milliseconds(bare: Bare) -> None:
     """`sandbox.pipes.counters` takes the lag from it."""
     table, arn = await a_stream(bare)

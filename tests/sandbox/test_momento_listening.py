@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from momento_wire_types import cachepubsub_pb2, cachepubsub_pb2_grpc
 
 from sandbox.faults.fault import fault_of
+from sandbox.momento.http_listener import HttpListener
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
 
@@ -135,3 +138,19 @@ async def test_nothing_runs_on_after_the_end() -> None:
     # Then no task is left
     assert asyncio.all_tasks() <= before
     channel.close()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_connection_that_was_accepted_just_now_is_dropped_with_the_others(turns: int) -> None:
+    listener = HttpListener("127.0.0.1", lambda scope, receive, send: None)
+    port = await listener.open(0)
+    with socket.socket() as client:
+        client.setblocking(False)
+        assert client.connect_ex(("127.0.0.1", port)) in (0, errno.EINPROGRESS)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await listener.close()
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionError):
+                assert await loop.sock_recv(client, 1) == b""

@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -126,9 +126,12 @@ def target() -> Iterator[Target]:
         found.url = f"http://127.0.0.1:{server.server_address[1]}/"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield found
-        server.shutdown()
-        thread.join(5)
+        try:
+            yield found
+        finally:
+            # Or else a test that fails leaves a thread behind that keeps its process alive.
+            server.shutdown()
+            thread.join(5)
 
 
 def pipe_to(target: Target, aws: AwsClients) -> None:
@@ -162,11 +165,33 @@ def pipe_to(target: Target, aws: AwsClients) -> None:
     wait_until(lambda: described(Name="observed")["CurrentState"] == "RUNNING", what="the pipe of the test")
 
 
-def write_until_killed(run: KeptSandbox, word: str, writes: int) -> None:
-    """Writes and deletions one after the other; after so many the sandbox is killed in the middle of the next."""
-    killer = threading.Thread(target=run.kill)
+def saved_records(home: Path) -> int:
+    """How many stream records a kill would leave now. Read from a copy: the sandbox lets nobody else open its file."""
+    copy = home / "copy.db"
+    for end in ("", "-wal"):
+        Path(f"{copy}{end}").write_bytes(Path(f"{home / 'kept' / 'sandbox.db'}{end}").read_bytes())
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            pieces = connection.execute("SELECT value FROM piece WHERE list LIKE '%stream_records%'").fetchall()
+    except sqlite3.DatabaseError:
+        # Copied in the middle of a save.
+        return 0
+    return sum(len(json.loads(value)) for (value,) in pieces)
+
+
+def write_until_killed(run: KeptSandbox, home: Path, word: str, writes: int) -> None:
+    """Writes and deletions one after the other, until the sandbox is killed in the middle of one.
+
+    That is after so many, and once some of them were saved: on a busy machine that takes seconds.
+    """
+    killer, before = threading.Thread(target=run.kill), saved_records(home)
+
+    def kill_in_time(number: int) -> None:
+        if number >= writes and number % 20 == 0 and killer.ident is None and saved_records(home) > before:
+            killer.start()
+
     with pytest.raises((BotoCoreError, ClientError)):
-        _write(run.aws, word, lambda number: killer.start() if number == writes else None)
+        _write(run.aws, word, kill_in_time)
     killer.join()
 
 
@@ -196,18 +221,21 @@ def settled(run: KeptSandbox, target: Target) -> Callable[[], bool]:
     return covered
 
 
+@pytest.mark.timeout(400)
 def test_after_kills_in_the_middle_of_traffic_no_record_of_the_stream_was_skipped(tmp_path: Path) -> None:
     with target() as at:
+        with kept_sandbox(tmp_path) as made:
+            # Ended cleanly, so that the pipe is kept: what a kill loses may be seconds on a busy machine.
+            pipe_to(at, made.aws)
         with kept_sandbox(tmp_path) as first:
-            pipe_to(at, first.aws)
-            write_until_killed(first, "First", 300)
+            write_until_killed(first, tmp_path, "First", 300)
         with kept_sandbox(tmp_path) as second:
             kept_by_first = stream_records(second.aws)
-            write_until_killed(second, "Second", 250)
+            write_until_killed(second, tmp_path, "Second", 250)
         with kept_sandbox(tmp_path) as third:
             kept_by_second = stream_records(third.aws)
             put(third.aws, "Last")
-            wait_until(settled(third, at), 40, "every record to be delivered or a dead letter")
+            wait_until(settled(third, at), 120, "every record to be delivered or a dead letter")
             records = stream_records(third.aws)
             left = locations(third.aws)
 

@@ -50,7 +50,7 @@ async def test_a_batch_is_one_request_with_the_array_of_transformed_records(at: 
 
     assert (await at.settled(7))["delivered"] == 7
     assert [cities(call) for call in at.endpoint.calls] == [["a", "b", "c"], ["d", "e", "f"], ["g"]]
-    records = await at.log_records("ExecutionSucceeded")
+    records = await at.log_records("ExecutionSucceeded", 3)
     started = [record for record in records if record["messageType"] == "ExecutionStarted"]
     assert [len(json.loads(record["payload"])) for record in started] == [3, 3, 1]
 
@@ -265,7 +265,7 @@ async def test_pipes_that_keep_up_share_their_reads_and_one_that_holds_delays_no
         assert reads < 400
 
         at.endpoint.answer = lambda call: web.Response(status=204)
-        status = await at.settled(401, held["Name"])
+        status = await at.settled(401, held["Name"], timeout_s=60)
         assert status["delivered"] == 401
     held_order = [json.loads(c.body)["dynamodb"]["SequenceNumber"] for c in at.endpoint.calls if c.method == "POST"]
     assert list(dict.fromkeys(held_order)) == sorted(set(held_order))
@@ -333,4 +333,4 @@ async def test_a_queue_that_refuses_shows_in_the_state_of_the_pipe_while_it_does
     assert "dead-letter queue does not accept" in described["StateReason"]
     await at.create_queue()
     await at.settled(1)
-    assert "StateReason" not in await at.pipes("describe_pipe", Name=name)
+    assert (await at.pipes("describe_pipe", Name=name))["StateReason"] == "No records processed"

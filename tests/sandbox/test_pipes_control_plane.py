@@ -53,6 +53,22 @@ async def test_a_pipe_gives_back_everything_it_was_made_with(at: Stage) -> None:
     assert {name: described[name] for name in settings} == settings
 
 
+async def test_a_description_has_what_nobody_set_and_a_reason_as_on_aws(at: Stage) -> None:
+    settings = at.settings()
+    del settings["TargetParameters"]
+    await at.pipes("create_pipe", **settings)
+    name = await at.await_state("RUNNING")
+    described = await at.pipes("describe_pipe", Name=name)
+    assert (described["EnrichmentParameters"], described["TargetParameters"], described["Tags"]) == ({}, {}, {})
+    assert "Enrichment" not in described
+    assert described["StateReason"] == "No records processed"
+    await at.pipes("stop_pipe", Name=name)
+    await at.await_state("STOPPED")
+    (listed,) = (await at.pipes("list_pipes"))["Pipes"]
+    assert listed["StateReason"] == "USER_INITIATED"
+    assert at.status()["state_reason"] == "", "nothing is wrong"
+
+
 async def test_a_batch_size_that_was_not_given_shows_as_100(at: Stage) -> None:
     settings = at.settings()
     del settings["SourceParameters"]["DynamoDBStreamParameters"]["BatchSize"]
@@ -93,6 +109,7 @@ def changed(settings: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 FILTERS = "SourceParameters.FilterCriteria"
 STREAM = "SourceParameters.DynamoDBStreamParameters"
+REDACTED = 'does not match input string "***Sensitive Data Redacted***"]'
 
 
 @pytest.mark.parametrize(
@@ -100,7 +117,11 @@ STREAM = "SourceParameters.DynamoDBStreamParameters"
     [
         (FILTERS, {"Filters": [{"Pattern": "{"}]}, "Invalid Event Pattern"),
         (FILTERS, {"Filters": [{"Pattern": "{}"}]}, "Invalid Event Pattern. Reason: Empty objects are not allowed"),
-        (FILTERS, {"Filters": [{"Pattern": '{"a":[1]}'}] * 6}, "length less than or equal to 5"),
+        (
+            FILTERS,
+            {"Filters": [{"Pattern": '{"a":[1]}'}] * 6},
+            "[array is too long: must have at most 5 elements but instance has 6 elements]",
+        ),
         ("TargetParameters.InputTemplate", "<aws.pipes.bogus>", "Invalid json path reference or predefined variable"),
         ("Source", "arn:aws:dynamodb:eu-west-1:123456789012:table/T/stream/L", "cross-region pipe is not permitted."),
         ("Source", "arn:aws:sqs:us-west-2:123456789012:q", "Only DynamoDB streams"),
@@ -108,7 +129,31 @@ STREAM = "SourceParameters.DynamoDBStreamParameters"
         ("SourceParameters", {}, "Missing required parameter."),
         ("LogConfiguration", {"Level": "INFO"}, "Must provide at least 1 log destination in LogConfiguration"),
         (f"{STREAM}.DeadLetterConfig", {"Arn": "arn:aws:sqs:us-west-2:123456789012:q.fifo"}, "FIFO"),
-        (f"{STREAM}.MaximumRetryAttempts", 10_001, "less than or equal to 10000"),
+        (
+            f"{STREAM}.MaximumRetryAttempts",
+            10_001,
+            "[numeric instance is greater than the required maximum (maximum: 10000, found: 10001)]",
+        ),
+        (f"{STREAM}.StartingPosition", "SOON", '[instance value ("SOON") not found in enum (possible values: ['),
+        ("Description", "x" * 513, "is too long (length: 513, maximum allowed: 512)]"),
+        ("DesiredState", "GONE", '(possible values: ["RUNNING","STOPPED"])]'),
+        (
+            "TargetParameters.SqsQueueParameters",
+            {},
+            '{"ValidationErrorFields":[{"Name":"SqsQueueParameters",'
+            '"Message":"Invalid target parameter provided for target."}]}',
+        ),
+        (
+            "SourceParameters.SqsQueueParameters",
+            {},
+            '{"ValidationErrorFields":[{"Name":"SqsQueueParameters",'
+            '"Message":"Invalid source parameter provided for source."}]}',
+        ),
+        (
+            "LogConfiguration.S3LogDestination",
+            {"BucketName": "b" * 3, "BucketOwner": "123456789012", "OutputFormat": "plain"},
+            "w3c and plain output formats are not supported by Pipes",
+        ),
         ("Enrichment", "arn:aws:lambda:us-west-2:123456789012:function:f", "Enrichments"),
     ],
 )  # fmt: skip
@@ -286,24 +331,23 @@ async def test_a_refusal_has_the_wire_format_of_rest_json(at: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "field"),
+    ("parameters", "words"),
     [
-        ({"PathParameterValues": ["my-cache", " "]}, "pathParameterValues.2.member"),
-        ({"QueryStringParameters": {"key": "a\x01b"}}, "queryStringParameters.key.member"),
-        ({"QueryStringParameters": {"key": "k" * 513}}, "queryStringParameters.key.member"),
-        ({"HeaderParameters": {"two words": "x"}}, "headerParameters"),
-        ({"HeaderParameters": {"X-City": "Zürich"}}, "headerParameters.X-City.member"),
+        ({"PathParameterValues": ["my-cache", " "]}, REDACTED),
+        ({"QueryStringParameters": {"key": "a\x01b"}}, REDACTED),
+        ({"QueryStringParameters": {"key": "k" * 513}}, "is too long (length: 513, maximum allowed: 512)"),
+        ({"HeaderParameters": {"two words": "x"}}, 'does not match input string "two words"]'),
+        ({"HeaderParameters": {"X-City": "Zürich"}}, REDACTED),
     ],
 )
 async def test_http_parameters_that_the_model_does_not_take_are_refused(
-    at: Stage, parameters: dict[str, Any], field: str
+    at: Stage, parameters: dict[str, Any], words: str
 ) -> None:
     settings = at.settings()
     settings["TargetParameters"] = {"HttpParameters": parameters}
     code, status, message = await refused(at, "create_pipe", **settings)
     assert (code, status) == ("ValidationException", 400)
-    assert message.startswith("1 validation error detected: Value ")
-    assert f"at 'targetParameters.httpParameters.{field}' failed to satisfy constraint: Member must" in message
+    assert words in message
     assert at.service.status() == []
 
 

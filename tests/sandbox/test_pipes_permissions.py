@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -9,7 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from tests.sandbox.running_pipes import ACCOUNT, REGION, Stage, stage
+from tests.sandbox.running_pipes import ACCOUNT, REGION, SESSION, Stage, stage, until
 
 STREAM = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 ALL = (*STREAM, "sqs:SendMessage", "events:InvokeApiDestination")
@@ -97,3 +98,59 @@ async def test_a_topic_that_is_missing_fails_the_pipe(at: Stage) -> None:
     await at.pipes("create_pipe", **settings)
     name = await at.await_state("CREATE_FAILED")
     assert "SNS topic" in (await at.pipes("describe_pipe", Name=name))["StateReason"]
+
+
+async def allow_only(at: Stage, *actions: str) -> None:
+    """Change what the role of the pipes may do, as somebody on the gateway."""
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam = SESSION.client("iam", endpoint_url=at.client.meta.endpoint_url)
+    await asyncio.to_thread(iam.put_role_policy, RoleName=f"pipe-{at.id}", PolicyName="p", PolicyDocument=policy)
+    iam.close()
+
+
+async def test_a_role_that_loses_the_right_to_send_keeps_its_dead_letters_until_it_has_it_back(at: Stage) -> None:
+    at.endpoint.answer = lambda call: web.Response(status=500)
+    name = await at.create_pipe()
+    await at.put("Oslo", MaxTemp=1)
+    assert (await at.settled(1))["dead_lettered"] == 1
+
+    await allow_only(at, *STREAM, "events:InvokeApiDestination")
+    await at.put("Rome", MaxTemp=1)
+    await until(lambda: at.status()["state_reason"], "the pipe to say that its dead letter is refused")
+    reason = (await at.pipes("describe_pipe", Name=name))["StateReason"]
+    assert "AccessDenied" in reason
+    assert f"assumed-role/pipe-{at.id}/poller-platform-customer-role-session is not authorized" in reason
+    assert len(await at.dead_letters()) == 1
+
+    await allow_only(at, *ALL)
+    assert (await at.settled(2))["dead_lettered"] == 2
+    assert at.status()["state_reason"] == ""
+
+
+async def test_a_role_that_loses_the_right_to_invoke_fails_every_attempt(at: Stage) -> None:
+    await at.create_pipe(MaximumRetryAttempts=1)
+    await allow_only(at, *STREAM, "sqs:SendMessage")
+    await at.put("Oslo", MaxTemp=1)
+
+    status = await at.settled(1)
+    assert (status["dead_lettered"], status["failed_attempts"], at.endpoint.calls) == (1, 2, [])
+    records = await at.log_records("ExecutionFailed", 2)
+    error = records[-1]["error"]
+    assert (error["httpStatusCode"], error["exceptionType"]) == (400, "AccessDenied")
+    assert error["message"].endswith(f"Not allowed to invoke {at.destination_arn}.")
+
+    await allow_only(at, *ALL)
+    await at.put("Rome", MaxTemp=1)
+    assert (await at.settled(2))["delivered"] == 1
+
+
+async def test_a_role_that_is_deleted_may_nothing_any_more(at: Stage) -> None:
+    await at.create_pipe(DeadLetterConfig={})
+    iam = SESSION.client("iam", endpoint_url=at.client.meta.endpoint_url)
+    await asyncio.to_thread(iam.delete_role_policy, RoleName=f"pipe-{at.id}", PolicyName="p")
+    await asyncio.to_thread(iam.delete_role, RoleName=f"pipe-{at.id}")
+    iam.close()
+    await at.put("Oslo", MaxTemp=1)
+    assert (await at.settled(1))["dropped"] == 1
+    assert at.endpoint.calls == []

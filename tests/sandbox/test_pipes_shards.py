@@ -39,6 +39,7 @@ class ShardedStream:
         self._count += 1
         change = {
             "ApproximateCreationDateTime": int(time.time()),
+            "SizeBytes": 26,
             "Keys": {"Location": {"S": name}},
             "SequenceNumber": f"{self._count:021d}",
         }

@@ -167,18 +167,27 @@ def stream(**parameters: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [
-        ("p p", {}, "Value 'p p' at 'name' failed to satisfy constraint: Member must satisfy regular"),
-        ("p" * 65, {}, "Member must have length less than or equal to 64"),
-        ("p", {"Source": None}, "Value null at 'source' failed to satisfy constraint: Member must not be null"),
-        ("p", {"DesiredState": "ON"}, "Member must satisfy enum value set: [RUNNING, STOPPED]"),
-        ("p", {"SourceParameters": stream(BatchSize=0)}, "Member must have value greater than or equal to 1"),
-        ("p", {"SourceParameters": stream(BatchSize="1")}, "must be of type integer"),
-        ("p", {"SourceParameters": stream(MaximumRetryAttempts=-2)}, "greater than or equal to -1"),
-        ("p", {"SourceParameters": stream(StartingPosition="AT_TIMESTAMP")}, "[TRIM_HORIZON, LATEST]"),
-        ("p", {"SourceParameters": {"DynamoDBStreamParameters": {}}}, "startingPosition' failed to satisfy"),
-        ("p", {"Tags": {}}, "length greater than or equal to 1"),
+        ("p p", {}, '[ECMA 262 regex "[\\.\\-_A-Za-z0-9]+" does not match input string "p p"]'),
+        ("p" * 65, {}, "is too long (length: 65, maximum allowed: 64)]"),
+        ("p", {"Source": None}, '[object has missing required properties (["Source"])]'),
+        ("p", {"DesiredState": "ON"}, 'value ("ON") not found in enum (possible values: ["RUNNING","STOPPED"])]'),
+        (
+            "p",
+            {"SourceParameters": stream(BatchSize=0)},
+            # Word for word what the real service was seen to answer.
+            "[numeric instance is lower than the required minimum (minimum: 1, found: 0)]",
+        ),
+        (
+            "p",
+            {"SourceParameters": stream(BatchSize="1")},
+            '[instance type (string) does not match any allowed primitive type (allowed: ["integer"])]',
+        ),
+        ("p", {"SourceParameters": stream(MaximumRetryAttempts=-2)}, "(minimum: -1, found: -2)]"),
+        ("p", {"SourceParameters": stream(StartingPosition="AT_TIMESTAMP")}, '["TRIM_HORIZON","LATEST"]'),
+        ("p", {"SourceParameters": {"DynamoDBStreamParameters": {}}}, 'properties (["StartingPosition"])]'),
+        ("p", {"Tags": {}}, "[object has too few properties (found 0 but schema requires at least 1)]"),
         ("p", {"TargetParameters": {"InputTemplate": "x" * 8193}}, "***Sensitive Data Redacted***"),
-        ("p", {"RoleArn": "role", "DesiredState": "ON"}, "2 validation errors detected: "),
+        ("p", {"RoleArn": "role", "DesiredState": "ON"}, '"STOPPED"]), ECMA 262 regex "arn:'),
     ],
 )  # fmt: skip
 def test_an_input_outside_the_model_is_refused(name: str, changes: dict[str, Any], words: str) -> None:

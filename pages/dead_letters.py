@@ -217,6 +217,19 @@ def _exports(cases: Sequence[Case]) -> None:
             )
 
 
+def _nothing(pipeline: Pipeline, watched: Watched) -> None:
+    """No letter was seen: because there is none, or because the last look did not see them."""
+    depth = pipeline.depth.get().value
+    if depth.total:
+        st.info(
+            f"SQS counts {formats.counted(depth.total, 'message')} that the last look did not see. Those that somebody "
+            "holds show again within a minute; another look is taken by itself.",
+            icon=":material/hourglass:",
+        )
+    elif watched.problem is None:
+        st.success("The queue is empty.", icon=":material/check_circle:")
+
+
 def _live() -> None:
     if state.pop("letters_whole", False):
         # The click ran this part alone; filters and dialogs are the page's.
@@ -234,7 +247,7 @@ def _live() -> None:
         _how_seen(pipeline.dead_letters, watched)
         if not watched.cases:
             state.letters_selected = ()
-            st.success("The queue is empty.", icon=":material/check_circle:")
+            _nothing(pipeline, watched)
             return
         choice = _choice()
         _groups(groups(watched.cases, time.time()))

@@ -9,13 +9,12 @@ from components import formats, job_progress
 from components.boxes import guarded
 from pages import access, context
 from services.dead_letters.export import results_csv, results_json_lines
-from services.dead_letters.repair import Fate, Report
+from services.dead_letters.repair import KEPT, Fate, Report
 from services.dead_letters.works import Work
 from services.pipeline import Pipeline
 
 #: Results that the page lists; the downloads have all.
 LISTED = 500
-_FAILURES = (Fate.FAILED, Fate.NOT_SEEN)
 
 
 def show(pipeline: Pipeline) -> None:
@@ -56,8 +55,8 @@ def _report(work: Work, report: Report) -> None:
         st.text(
             f"Stopped: {report.stopped}\n{formats.counted(not_reached, 'message')} not reached; they are as before."
         )
-    ordered = sorted(report.results, key=lambda result: result.fate not in _FAILURES)
-    with st.expander("What became of each message", expanded=any(each.fate in _FAILURES for each in ordered)):
+    ordered = sorted(report.results, key=lambda result: result.fate not in KEPT)
+    with st.expander("What became of each message", expanded=any(each.fate in KEPT for each in ordered)):
         tables.results(ordered[:LISTED])
         if len(ordered) > LISTED:
             st.caption(f"The first {LISTED:,} of {len(ordered):,}, failures first; the downloads have all.")

@@ -54,9 +54,9 @@ class DeadLetter:
         """When the stream may forget its first record; None when the message does not say when that arrived."""
         try:
             arrived = datetime.fromisoformat(self.arrived_at)
-        except ValueError:
+            return (arrived if arrived.tzinfo else arrived.replace(tzinfo=UTC)) + STREAM_KEEPS
+        except (ValueError, OverflowError):
             return None
-        return (arrived if arrived.tzinfo else arrived.replace(tzinfo=UTC)) + STREAM_KEEPS
 
 
 def decode(message: dict[str, Any]) -> DeadLetter:
@@ -70,7 +70,7 @@ def decode(message: dict[str, Any]) -> DeadLetter:
         receive_count=int(attributes.get("ApproximateReceiveCount", 0)),
     )
     try:
-        content = json.loads(body)
+        content = _unwrapped(json.loads(body))
         context, batch = content["context"], content["DDBStreamBatchInfo"]
         return replace(
             letter,
@@ -88,8 +88,16 @@ def decode(message: dict[str, Any]) -> DeadLetter:
         return replace(letter, problem="Not a dead letter of a DynamoDB pipe; shown as it came.")
 
 
+def _unwrapped(content: Any) -> Any:
+    """What SNS was given, if it is what SNS puts around a message on its way to a queue."""
+    if isinstance(content, dict) and content.get("Type") == "Notification" and "Message" in content:
+        return json.loads(content["Message"])
+    return content
+
+
 def _text(content: dict[str, Any], name: str) -> str:
-    return encodable(str(content.get(name, "")))
+    value = content.get(name)
+    return "" if value is None else encodable(str(value))
 
 
 def _moment(milliseconds: object) -> datetime:

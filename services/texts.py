@@ -16,3 +16,8 @@ def encodable(text: str) -> str:
 def printable(text: str) -> str:
     """The text with its control characters spelled out (`\\u001b`), so that a terminal shows them and does not obey."""
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def short(text: str, most: int = 500) -> str:
+    """The text, cut where it is longer than `most` characters: a log record may be 256 KB, and one error all of it."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"

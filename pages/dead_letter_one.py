@@ -84,7 +84,7 @@ def _decoded(letter: DeadLetter, retention_s: int) -> None:
             f"Sequence numbers: {letter.first_sequence_number} to {letter.last_sequence_number}",
             f"Stream: {letter.stream_arn}",
         ]
-    st.text("\n".join(lines))
+    st.text("\n".join(short(line, tables.CELL) for line in lines))
 
 
 def _cause(case: Case) -> None:

@@ -115,6 +115,8 @@ def test_any_condition_is_taken(condition: str) -> None:
         batch(batchSize=float("inf")),
         batch(batchSize=float("nan")),
         batch(batchSize=None),
+        batch(batchSize=10**30),
+        batch(batchSize=-1),
     ],
 )
 def test_a_foreign_body_is_kept_as_it_came_with_its_problem(body: str) -> None:

@@ -15,6 +15,8 @@ from services.pipeline import Pipeline
 
 #: Results that the page lists; the downloads have all.
 LISTED = 500
+#: What nobody was told of before; messages without a key are in the plan.
+_FAILURES = (Fate.FAILED, Fate.NOT_SEEN)
 
 
 def show(pipeline: Pipeline) -> None:
@@ -56,7 +58,7 @@ def _report(work: Work, report: Report) -> None:
             f"Stopped: {report.stopped}\n{formats.counted(not_reached, 'message')} not reached; they are as before."
         )
     ordered = sorted(report.results, key=lambda result: result.fate not in KEPT)
-    with st.expander("What became of each message", expanded=any(each.fate in KEPT for each in ordered)):
+    with st.expander("What became of each message", expanded=any(each.fate in _FAILURES for each in ordered)):
         tables.results(ordered[:LISTED])
         if len(ordered) > LISTED:
             st.caption(f"The first {LISTED:,} of {len(ordered):,}, failures first; the downloads have all.")

@@ -188,7 +188,14 @@ def _table(pipeline: Pipeline, cases: Sequence[Case]) -> None:
         on_select=selected,
         selection_mode="multi-row",
         selection_default={"selection": {"rows": state.letters_default, "columns": [], "cells": []}},
-        column_config={"Cause": st.column_config.TextColumn(width="large")},
+        # Widths are taken from the first rows, which may be empty in these.
+        column_config={
+            "Cause": st.column_config.TextColumn(width="large"),
+            "Pipe": st.column_config.TextColumn(width=105),
+            "Event": st.column_config.TextColumn(width=80),
+            "Location": st.column_config.TextColumn(width=120),
+            "Standing": st.column_config.TextColumn(width=140),
+        },
         alt="Messages of the dead-letter queue, oldest first",
     )
     words = f"The first {LISTED:,} of {len(cases):,} that match. " if len(cases) > LISTED else ""

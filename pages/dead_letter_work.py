@@ -41,10 +41,14 @@ def show(pipeline: Pipeline) -> None:
 
 def _stop() -> None:
     with guarded():
-        access.require_operator("Stopping the work on dead letters")
-        work = context.pipeline().letter_works.running
+        what = "Stopping the work on dead letters"
+        someone, pipeline = access.require_operator(what), context.pipeline()
+        work = pipeline.letter_works.running
         if work is not None:
+            # It stops whether or not the audit log can be written.
             work.job.cancel()
+            with pipeline.audit.acting(what, someone.name, "", stopped=work.order.act, begun_by=work.order.who):
+                pass
 
 
 def _report(work: Work, report: Report) -> None:

@@ -14,6 +14,7 @@ from provision import names
 from provision.names import CACHE_PUT, TABLE, TOPIC_PUBLISH, pipe
 from sandbox.state import SandboxState
 from services.audit_acts import acts
+from services.dead_letters.repair import Order, deleting
 from services.pipeline import Pipeline
 from services.runtime import registry
 from services.sandbox_admin import SandboxAdmin
@@ -164,6 +165,24 @@ def test_a_repair_wants_a_reason_proves_and_is_told_on_the_page_and_in_the_audit
     assert act.outcome == "1 repaired, 1 already right."
     audit = open_page("audit")
     assert "ticket 4711" in table(audit, "Acts")["Reason"].tolist()
+
+
+def test_who_stops_the_work_of_somebody_else_is_in_the_audit_log(aws: AwsClients, queue_url: str) -> None:
+    since = time.time() - 1
+    send(aws, queue_url, *(f"message {number}" for number in range(8)))
+    page = open_page("dead_letters")
+    letters = {letter.message_id: letter for letter in pipeline().queue.look().letters}
+    order = Order("Delete dead letters", "ann", "too slow", letters, {}, per_second=0.5)
+    work = pipeline().letter_works.start(registry().current().jobs, order, deleting)
+
+    page = ran(page)
+    ran(next(button for button in page.button if button.label == "Stop").click())
+
+    assert work.job.join(20)
+    assert work.job.result is not None
+    assert work.job.result.stopped == "somebody stopped it."
+    (act,) = [act for act in acts(pipeline().audit.entries(since), time.time()) if act.act.startswith("Stopping")]
+    assert (act.who, act.summary["begun_by"]) == ("local", "ann")
 
 
 def test_a_purge_comes_after_a_download_and_the_queues_name(aws: AwsClients, queue_url: str) -> None:

@@ -27,7 +27,7 @@ _HEADLINES: tuple[tuple[type[DashboardError], str], ...] = (
     (NotAuthorized, "Refused"),
     (NotPermitted, "For operators only"),
     (NotFound, "Not found"),
-    (Throttled, "Too many calls"),
+    (Throttled, "Not now"),
 )
 
 

@@ -36,17 +36,17 @@ def case_rows(cases: Sequence[Case], now: float, retention_s: int, where: tzinfo
         {
             "Sent": [formats.moment(case.letter.sent_at.timestamp(), where) for case in cases],
             "Age": [formats.age(now - case.letter.sent_at.timestamp()) for case in cases],
-            "Pipe": [flow(case.letter.pipe) for case in cases],
+            "Pipe": [flow(case.letter.pipe)[:CELL] for case in cases],
             "Event": [", ".join(case.event_names) for case in cases],
             "Location": [", ".join(case.locations)[:CELL] for case in cases],
             "Standing": [SIGNS[case.standing] for case in cases],
             "Cause": [(case.letter.problem or case.cause.words)[:CELL] for case in cases],
             "Stream forgets in": [forgets_in(case, now) for case in cases],
             "SQS keeps until": [_kept_until(case, retention_s, where) for case in cases],
-            "Condition": [case.letter.condition for case in cases],
+            "Condition": [case.letter.condition[:CELL] for case in cases],
             "Records": [case.letter.batch_size for case in cases],
             "Receives": [case.letter.receive_count for case in cases],
-            "First sequence number": [case.letter.first_sequence_number for case in cases],
+            "First sequence number": [case.letter.first_sequence_number[:CELL] for case in cases],
             "Message": [case.letter.message_id for case in cases],
         }
     )
@@ -70,7 +70,7 @@ def group_rows(groups: Sequence[Group], where: tzinfo) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Messages": [group.count for group in groups],
-            "Pipe": [flow(group.pipe) or "none of ours" for group in groups],
+            "Pipe": [flow(group.pipe)[:CELL] or "none of ours" for group in groups],
             "Cause": [group.kind for group in groups],
             "Trend": [list(group.trend) for group in groups],
             "First": [formats.moment(group.first, where) for group in groups],

@@ -7,6 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
+from services.texts import short
 from services.verdicts import Finding, Verdict
 
 Colour = Literal["green", "gray", "orange", "red"]
@@ -58,4 +59,4 @@ def pipeline_verdict(verdict: Verdict, findings: Iterable[tuple[str, Finding]]) 
 def _say(finding: Finding, before: str = "") -> None:
     st.text(before + finding.rule)
     if finding.detail:
-        st.text(finding.detail)
+        st.text(short(finding.detail))

@@ -24,9 +24,10 @@ LISTED = 500
 LISTED_LINES = 500
 _SIGNS = {ActState.ENDED: "✓ ended", ActState.RUNNING: "… no outcome yet", ActState.CUT_OFF: "✕ cut off"}
 _EXPLAINED = (
-    "Work on dead letters, keys made right on Lookup, deletions, files written to the table, and starts and stops of "
-    "pipes are written down before they begin, and again when they have ended. Entries are only ever added. An act "
-    "without an outcome was cut off, or still runs."
+    "Work on dead letters, records written and deleted, keys filled and made right on Lookup, load tests, and starts "
+    "and stops of pipes and of the canary are written down before they begin, and again when they have ended. Entries "
+    "are only ever added. An act without an outcome was cut off, or still runs. Changes on the page Sandbox are not "
+    "here: some of them keep this log from being written."
 )
 
 

@@ -41,8 +41,9 @@ def _act(what: str, order: Callable[[Pipeline], None]) -> None:
     """Gives one order; what goes wrong is shown by the page that is drawn next."""
     state.pop("checks_error", None)
     try:
-        access.require_operator(what)
-        order(context.pipeline())
+        someone, pipeline = access.require_operator(what), context.pipeline()
+        with pipeline.audit.acting(what, someone.name, ""):
+            order(pipeline)
     except DashboardError as error:
         state.checks_error = error
 

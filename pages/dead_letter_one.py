@@ -20,6 +20,7 @@ from services.dead_letters.records import Recovery
 from services.dead_letters.standing import Case, Standing
 from services.errors import DashboardError
 from services.pipeline import Pipeline
+from services.texts import short
 
 state = st.session_state
 
@@ -83,7 +84,7 @@ def _decoded(letter: DeadLetter, retention_s: int) -> None:
             f"Sequence numbers: {letter.first_sequence_number} to {letter.last_sequence_number}",
             f"Stream: {letter.stream_arn}",
         ]
-    st.text("\n".join(lines))
+    st.text("\n".join(short(line, tables.CELL) for line in lines))
 
 
 def _cause(case: Case) -> None:
@@ -95,7 +96,8 @@ def _cause(case: Case) -> None:
     stage = f" in the {cause.stage}" if cause.stage else ""
     st.text(f"Failed{stage}. Found {cause.join.value}.")
     if cause.error or cause.status is not None:
-        st.code(f"HTTP {cause.status}\n{cause.error}" if cause.status else cause.error, language=None, wrap_lines=True)
+        error = short(cause.error, execution_details.SHOWN_CHARACTERS)
+        st.code(f"HTTP {cause.status}\n{error}" if cause.status else error, language=None, wrap_lines=True)
     with guarded():
         records = context.pipeline().log.get().value.store.records_of(cause.execution_id)
         with st.expander("Request and answer"):

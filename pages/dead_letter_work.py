@@ -9,12 +9,13 @@ from components import formats, job_progress
 from components.boxes import guarded
 from pages import access, context
 from services.dead_letters.export import results_csv, results_json_lines
-from services.dead_letters.repair import Fate, Report
+from services.dead_letters.repair import KEPT, Fate, Report
 from services.dead_letters.works import Work
 from services.pipeline import Pipeline
 
 #: Results that the page lists; the downloads have all.
 LISTED = 500
+#: What nobody was told of before; messages without a key are in the plan.
 _FAILURES = (Fate.FAILED, Fate.NOT_SEEN)
 
 
@@ -40,10 +41,14 @@ def show(pipeline: Pipeline) -> None:
 
 def _stop() -> None:
     with guarded():
-        access.require_operator("Stopping the work on dead letters")
-        work = context.pipeline().letter_works.running
+        what = "Stopping the work on dead letters"
+        someone, pipeline = access.require_operator(what), context.pipeline()
+        work = pipeline.letter_works.running
         if work is not None:
+            # It stops whether or not the audit log can be written.
             work.job.cancel()
+            with pipeline.audit.acting(what, someone.name, "", stopped=work.order.act, begun_by=work.order.who):
+                pass
 
 
 def _report(work: Work, report: Report) -> None:
@@ -56,7 +61,7 @@ def _report(work: Work, report: Report) -> None:
         st.text(
             f"Stopped: {report.stopped}\n{formats.counted(not_reached, 'message')} not reached; they are as before."
         )
-    ordered = sorted(report.results, key=lambda result: result.fate not in _FAILURES)
+    ordered = sorted(report.results, key=lambda result: result.fate not in KEPT)
     with st.expander("What became of each message", expanded=any(each.fate in _FAILURES for each in ordered)):
         tables.results(ordered[:LISTED])
         if len(ordered) > LISTED:

@@ -188,7 +188,14 @@ def _table(pipeline: Pipeline, cases: Sequence[Case]) -> None:
         on_select=selected,
         selection_mode="multi-row",
         selection_default={"selection": {"rows": state.letters_default, "columns": [], "cells": []}},
-        column_config={"Cause": st.column_config.TextColumn(width="large")},
+        # Widths are taken from the first rows, which may be empty in these.
+        column_config={
+            "Cause": st.column_config.TextColumn(width="large"),
+            "Pipe": st.column_config.TextColumn(width=105),
+            "Event": st.column_config.TextColumn(width=80),
+            "Location": st.column_config.TextColumn(width=120),
+            "Standing": st.column_config.TextColumn(width=140),
+        },
         alt="Messages of the dead-letter queue, oldest first",
     )
     words = f"The first {LISTED:,} of {len(cases):,} that match. " if len(cases) > LISTED else ""
@@ -217,6 +224,19 @@ def _exports(cases: Sequence[Case]) -> None:
             )
 
 
+def _nothing(pipeline: Pipeline, watched: Watched) -> None:
+    """No letter was seen: because there is none, or because the last look did not see them."""
+    depth = pipeline.depth.get().value
+    if depth.total:
+        st.info(
+            f"SQS counts {formats.counted(depth.total, 'message')} that the last look did not see. Those that somebody "
+            "holds show again within a minute; another look is taken by itself.",
+            icon=":material/hourglass:",
+        )
+    elif watched.problem is None:
+        st.success("The queue is empty.", icon=":material/check_circle:")
+
+
 def _live() -> None:
     if state.pop("letters_whole", False):
         # The click ran this part alone; filters and dialogs are the page's.
@@ -234,7 +254,7 @@ def _live() -> None:
         _how_seen(pipeline.dead_letters, watched)
         if not watched.cases:
             state.letters_selected = ()
-            st.success("The queue is empty.", icon=":material/check_circle:")
+            _nothing(pipeline, watched)
             return
         choice = _choice()
         _groups(groups(watched.cases, time.time()))

@@ -12,6 +12,7 @@ from provision import names
 from services import load_test
 from services.config import Target
 from services.errors import DashboardError, InvalidInput
+from services.jobs import Control
 from services.load_test import RATE_MAX, RATE_MIN, READS_MAX, READS_MIN, Draw, LoadPlan, LoadResult, Spread
 
 state = st.session_state
@@ -67,7 +68,7 @@ def _form() -> None:
 def _start() -> None:
     state.pop("load_error", None)
     try:
-        access.require_operator("Starting a load test")
+        someone = access.require_operator("Starting a load test")
         if costs_money() and state.get("load_confirm") != names.TABLE:
             raise InvalidInput(
                 "load_confirm", "The table's name was not typed.", f"Type {names.TABLE} and start again."
@@ -75,11 +76,13 @@ def _start() -> None:
         pipeline = context.pipeline()
         plan = _plan()
         load_test.check_plan(plan)
-        pipeline.load_job.start(
-            context.runtime().jobs,
-            f"The load test of {plan.reads:,} reads",
-            lambda control: load_test.run(plan, pipeline.lookups.read_through, control),
-        )
+
+        def run(control: Control) -> LoadResult:
+            about = {"reads": plan.reads, "per_second": plan.rate, "fill": plan.fill}
+            with pipeline.audit.acting("Running a load test", someone.name, "", **about):
+                return load_test.run(plan, pipeline.lookups.read_through, control)
+
+        pipeline.load_job.start(context.runtime().jobs, f"The load test of {plan.reads:,} reads", run)
     except DashboardError as error:
         state.load_error = error
 

@@ -17,6 +17,7 @@ from services.cache_document import never_cached
 from services.errors import DashboardError
 from services.jobs import Control
 from services.lookup import Fill, Lookup, ReadThrough
+from services.pipeline import Pipeline
 from services.reconcile import Outcome, Reconciled
 from services.weather import TableRead, key_of
 
@@ -136,7 +137,7 @@ def _do_pending() -> None:
     try:
         pipeline = context.pipeline()
         if way == "through":
-            state.lookup_through = pipeline.lookups.read_through(location, bool(state.get("lookup_fill")))
+            state.lookup_through = _read_through(pipeline, location)
             _note_lifetime(location, state.lookup_through)
             return
         with st.spinner("Looking at both sides; where they differ, again after 2 s"):
@@ -146,6 +147,18 @@ def _do_pending() -> None:
             state.lookup_expires_at = time.time() + left.total_seconds()
     except DashboardError as error:
         state.lookup_error = error
+
+
+def _read_through(pipeline: Pipeline, location: str) -> ReadThrough:
+    """Reads as an application does; what fills the cache is an act of the audit log."""
+    if not state.get("lookup_fill"):
+        return pipeline.lookups.read_through(location, fill=False)
+    what = "Filling the cache"
+    someone = access.require_operator(what)
+    with pipeline.audit.acting(what, someone.name, "", keys=[location]) as act:
+        read = pipeline.lookups.read_through(location, fill=True)
+        act.end(f"a miss: {read.fill.value}" if read.fill else "nothing to fill", [])
+    return read
 
 
 def _note_lifetime(location: str, read: ReadThrough) -> None:

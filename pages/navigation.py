@@ -38,6 +38,12 @@ pages = [
 ]
 if runtime.target is Target.SANDBOX:
     pages.append(st.Page("sandbox.py", title="Sandbox", icon=":material/science:"))
+# Streamlit writes white on a filled button whatever its colour, and the dark theme's primary colour is a light one, so
+# that open tabs and chosen segments can be read: filled buttons keep the dark tone in both themes.
+st.html(
+    "<style>[data-testid=stBaseButton-primary],[data-testid=stBaseButton-primaryFormSubmit]"
+    "{&:enabled{background-color:#0F766E;border-color:#0F766E}&:enabled:hover{background-color:#115E59}}</style>"
+)
 page = st.navigation(pages)
 st.set_page_config(page_title=f"{page.title} · Weather pipeline")
 

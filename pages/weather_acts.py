@@ -50,8 +50,12 @@ def make(change: Change) -> bool:
 
     Raises DashboardError.
     """
-    access.require_operator("Deleting a record" if change.record is None else "Writing a record")
-    done = context.pipeline().change(change)
+    what = "Deleting a record" if change.record is None else "Writing a record"
+    someone, pipeline = access.require_operator(what), context.pipeline()
+    with pipeline.audit.acting(what, someone.name, "", keys=[change.location]) as act:
+        done = pipeline.change(change)
+        if isinstance(done, Conflict):
+            act.end("not done: somebody else had changed it", [])
     state.weather_conflicts.pop(change.location, None)
     if isinstance(done, Journey):
         remember(done)

@@ -102,7 +102,9 @@ def operator(names: StackNames, place: Place) -> dict[str, Any]:
             "WriteRecords", "dynamodb:BatchWriteItem DeleteItem PutItem TransactWriteItems UpdateItem", arn.table
         ),
         _statement("RepairDeadLetters", "sqs:DeleteMessage PurgeQueue", arn.queue),
-        _statement("WriteTheAuditLog", "logs:CreateLogGroup CreateLogStream PutLogEvents", *arn.audit),
+        _statement(
+            "WriteTheAuditLog", "logs:CreateLogGroup CreateLogStream PutLogEvents PutRetentionPolicy", *arn.audit
+        ),
         _statement("StartAndStopPipes", "pipes:StartPipe StopPipe", *arn.pipes),
     )
 

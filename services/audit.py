@@ -8,6 +8,7 @@ intent cannot be written is not done. An intent without an outcome tells of an a
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import threading
 import time
@@ -27,6 +28,10 @@ from services.texts import encodable
 if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 
+logger = logging.getLogger(__name__)
+
+#: Days that the log keeps entries, set by whoever makes it; a log that is there already keeps its own.
+RETENTION_DAYS = 365
 #: CloudWatch Logs takes 256 KB in one event; what an entry lists beyond this goes into further entries.
 ENTRY_BYTES = 200_000
 #: Characters of JSON in one piece of a line that is too long for one entry; a character may take 4 bytes and a
@@ -151,9 +156,17 @@ class Audit:
         if self._made:
             return
         logs = self._aws.logs
-        _create(lambda: logs.create_log_group(logGroupName=self.group))
+        if _create(lambda: logs.create_log_group(logGroupName=self.group)):
+            self._set_retention()
         _create(lambda: logs.create_log_stream(logGroupName=self.group, logStreamName=self._stream))
         self._made = True
+
+    def _set_retention(self) -> None:
+        try:
+            self._aws.logs.put_retention_policy(logGroupName=self.group, retentionInDays=RETENTION_DAYS)
+        except ClientError as error:
+            # A log that is kept for too long is no reason to leave an act undone.
+            logger.warning("audit log %s keeps its entries for ever: %s", self.group, error)
 
 
 class Act:
@@ -185,12 +198,15 @@ def _newest_first(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.at, reverse=True))
 
 
-def _create(create: Callable[[], object]) -> None:
+def _create(create: Callable[[], object]) -> bool:
+    """Whether it was not there yet."""
     try:
         create()
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "ResourceAlreadyExistsException":
             raise
+        return False
+    return True
 
 
 def _parts(lines: Sequence[Mapping[str, Any]]) -> list[list[dict[str, Any]]]:

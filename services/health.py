@@ -86,7 +86,7 @@ class _LogRead:
 
 
 class Doctor:
-    """Examines the pipeline. `clock` is in epoch seconds."""
+    """Examines the pipeline. `clock` is in epoch seconds; `letters` counts the dead letters, None when nobody can."""
 
     def __init__(
         self,
@@ -95,24 +95,24 @@ class Doctor:
         log: Shared[LogView],
         watch: Callable[[], WatchStatus],
         clock: Callable[[], float] = time.time,
+        letters: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._book = book
         self._pipes = pipes
         self._log = log
         self._watch = watch
         self._clock = clock
+        self._letters = letters
 
     def examine(self) -> Health:
         """Every pipe's health now. What cannot be read makes a verdict, never an error."""
         pipes, why_no_pipes = self._described()
-        log = self._log_read()
+        log, letters = self._log_read(), self._letters()
         now = self._clock()
+        blank = Evidence(now, None, why_no_pipes, log.problem, now - log.late_s, letters=letters)
         with self._book.reading():
             self._book.prune(time.time())
-            found = tuple(
-                self._of(flow, pipes.get(flow), Evidence(now, None, why_no_pipes, log.problem, now - log.late_s), log)
-                for flow in names.FLOWS
-            )
+            found = tuple(self._of(flow, pipes.get(flow), blank, log) for flow in names.FLOWS)
         watch = self._watch()
         seen_to = int(watch.read_at or 0)
         written = self._book.written(seen_to - _RATE_S, seen_to) / _RATE_S if watch.read_at else None
@@ -149,6 +149,7 @@ class Doctor:
             reason=blank.reason if pipe is None else pipe.reason,
             log_problem=blank.log_problem or ("" if pipe is None else log_problem(pipe)),
             horizon=blank.horizon,
+            letters=blank.letters if pipe is not None and pipe.dead_letter_queue else None,
         )
         evidence = account.evidence(known)
         if not evidence.log_problem and (evidence.oldest_waiting_at or log.back_to) < log.back_to:

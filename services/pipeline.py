@@ -24,6 +24,7 @@ from services.dead_letters.evidence import from_log
 from services.dead_letters.memory import Memory
 from services.dead_letters.watch import Watch
 from services.dead_letters.works import Works
+from services.errors import DashboardError
 from services.health import Doctor, Health
 from services.journeys import Journey, Journeys
 from services.key_facts import FactsReader
@@ -134,7 +135,7 @@ class Pipeline:
         self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
         self.load_job: OneJob[LoadResult] = OneJob()
         self.journeys = Journeys(self.cache, self.feed, self.log)
-        self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status)
+        self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status, letters=self._letters)
         self.health: Shared[Health] = Shared(self.doctor.examine, 2.5)
         self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.5)
         self._stack = StackReader(self._aws, self.cache, momento, api_key or momento.token)
@@ -197,6 +198,13 @@ class Pipeline:
         self.records.forget()
         self.depth.forget()
         return self.journeys.follow(write, version)
+
+    def _letters(self) -> int | None:
+        try:
+            return self.depth.get().value.total
+        except DashboardError:
+            # The pages say why the queue cannot be read; the verdicts do without it.
+            return None
 
     def _letters_changed(self) -> None:
         self.depth.forget()

@@ -80,12 +80,17 @@ class Runtime:
         assert info.momento is not None, "a ready sandbox has its Momento port in the state file"
         with self._lock:
             if self._pipeline is None or self._instance != info.instance:
+                canary_s = None
                 if self._pipeline is not None:
+                    canary_s = self._pipeline.canary.status().interval_s
                     self._pipeline.close()
                 self._pipeline = Pipeline(
                     info.aws, info.momento, self.config.topic, info.instance, self.config.watch_stream
                 )
                 self._instance = info.instance
+                if canary_s is not None:
+                    # Whoever started it wants to hear of the pipeline, also after it came back.
+                    self._pipeline.canary.start(canary_s)
             return self._pipeline
 
     def admin(self) -> SandboxAdmin:

@@ -5,7 +5,7 @@ All of them are asked for in one call (facts/aws-pipes.md, section 6).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from provision import names
@@ -122,13 +122,15 @@ class Comparison:
     failed_logged: int
 
 
-def compare(measured: Iterable[Measured], executions: Iterable[Execution], log_since: float) -> tuple[Comparison, ...]:
+def compare(measured: Sequence[Measured], executions: Iterable[Execution], log_since: float) -> tuple[Comparison, ...]:
     """CloudWatch beside the log for each pipe, over the whole minutes that both know: none, if there is no such minute.
 
     `log_since` is the moment from which on the log was read, in epoch seconds.
     """
     by_title = {(one.metric.group, one.metric.resource): one.series.points for one in measured}
-    since = -(-log_since // PERIOD_S) * PERIOD_S
+    # The log may be kept for longer than the metrics were read for.
+    known_since = max([log_since, *(one.series.as_of - WINDOW_S for one in measured)])
+    since = -(-known_since // PERIOD_S) * PERIOD_S
     starts = [point.start for (title, _), points in by_title.items() if title == "Invocations" for point in points]
     until = max(starts, default=0.0) + PERIOD_S
     if until <= since:

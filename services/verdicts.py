@@ -7,7 +7,8 @@ RULES, and the first that fires is the verdict:
     STOPPED  it is stopped, or stopping
     UNKNOWN  it cannot be read, it is starting, or its log does not tell (off, unreadable, late)
     STALLED  records wait, and nothing is completed: attempts go on without end, or nothing happens at all
-    FAILING  the newest execution failed, or one of the last LATELY_S seconds did
+    FAILING  the newest execution failed, or one of the last LATELY_S seconds did; a failure is settled once the
+             dead-letter queue is empty and nothing was there to do for IDLE_S seconds
     LAGGING  records are completed, but those that come out were created more than LATE_S seconds before,
              or the oldest that waits is older than that
     OK       the newest execution succeeded within IDLE_S seconds
@@ -56,7 +57,8 @@ class Evidence:
     `state` is None when the pipe could not be read, and then `reason` says why. `waiting` counts the records that the
     pipe has to handle and whose end the log does not tell, among those created before `horizon`; `holding` the
     executions whose attempts failed and go on, the first of which failed at `holding_since`. `lag_s` is the median time
-    from creation to delivery of what was delivered in the last LATELY_S seconds.
+    from creation to delivery of what was delivered in the last LATELY_S seconds. `letters` are the messages in the
+    pipe's dead-letter queue, other pipes' included; None when it has no queue, or nobody knows.
     """
 
     now: float
@@ -74,6 +76,7 @@ class Evidence:
     failed_lately: int = 0
     completed_lately: int = 0
     lag_s: float | None = None
+    letters: int | None = None
 
     @property
     def oldest_waiting_s(self) -> float:
@@ -104,7 +107,7 @@ def verdict(evidence: Evidence) -> Finding:
         finding = rule(evidence)
         if finding is not None:
             return finding
-    return Finding(Verdict.IDLE, f"Nothing was there to do for {_span(IDLE_S)}.")
+    return _idle(evidence)
 
 
 def worst(findings: Iterable[Finding]) -> Verdict:
@@ -167,12 +170,19 @@ def _failing(known: Evidence) -> Finding | None:
     if failure is None:
         return None
     if success is None or failure >= success:
+        if _settled(known, failure):
+            return None
         ago = _span(max(0.0, known.now - failure))
         return Finding(Verdict.FAILING, f"The newest execution failed, {ago} ago.", known.last_error)
     if known.failed_lately:
         share = f"{known.failed_lately:,} of {known.completed_lately:,}"
         return Finding(Verdict.FAILING, f"{share} executions of the last {_span(LATELY_S)} failed.", known.last_error)
     return None
+
+
+def _settled(known: Evidence, failure: float) -> bool:
+    """Whether somebody has dealt with what failed, and nothing came after it that could fail."""
+    return known.letters == 0 and not known.waiting and not known.holding and known.now - failure > IDLE_S
 
 
 def _lagging(known: Evidence) -> Finding | None:
@@ -190,6 +200,16 @@ def _ok(known: Evidence) -> Finding | None:
     if known.waiting:
         return Finding(Verdict.OK, f"{_counted(known.waiting)}, none for longer than {_span(LATE_S)}.")
     return None
+
+
+def _idle(known: Evidence) -> Finding:
+    quiet, failure = f"Nothing was there to do for {_span(IDLE_S)}.", known.last_failure_at
+    if failure is None or (known.last_success_at is not None and known.last_success_at > failure):
+        return Finding(Verdict.IDLE, quiet)
+    ago = _span(known.now - failure)
+    return Finding(
+        Verdict.IDLE, f"{quiet} The last execution failed {ago} ago; its dead letters are dealt with.", known.last_error
+    )
 
 
 #: In the order in which they are tried.

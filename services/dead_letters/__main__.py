@@ -1,6 +1,6 @@
 """`python -m services.dead_letters list|show|plan|repair|delete|purge`: the dead-letter page for terminals and scripts.
 
-Exit codes: 0 done (list: the queue is empty), 1 something failed or was not seen, 2 it could not start,
+Exit codes: 0 done (list: the queue is empty), 1 something failed, was left or was not seen, 2 it could not start,
 3 (list only) there are dead letters.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -28,17 +29,20 @@ from services.dead_letters.letter import DeadLetter
 from services.dead_letters.memory import Memory
 from services.dead_letters.purge import purge
 from services.dead_letters.queue import DeadLetterQueue, Look
-from services.dead_letters.repair import Fate, Handle, Order, Report, deleting, repairing, work
-from services.dead_letters.standing import Case, plan
+from services.dead_letters.repair import KEPT, SLOWEST, Handle, Order, Report, deleting, repairing, work
+from services.dead_letters.standing import Case, Plan, plan
 from services.errors import DashboardError
 from services.jobs import Control
 from services.log_tail import LogTail, LogView
 from services.momento import MomentoCache
 from services.reconcile import Reconciler
+from services.texts import printable
 from services.weather import WeatherTable
 
 #: Letters that one command looks at.
 MOST = 20_000
+#: The most letters a second that may be asked for.
+FASTEST = 1_000.0
 #: How long one reading of the log may take, in seconds.
 READ_S = 20.0
 
@@ -61,8 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code: int = options.run(parts, options)
             return code
     except DashboardError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever reads has read enough, as `head` does; nothing more can be said there, at the end neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("Stopped. What was not done is in the queue; messages that were held show again within a minute.")
         return 1
@@ -92,12 +100,23 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, parents=parents, help=words, description=words)
         command.set_defaults(run=run)
         if name == "repair":
-            command.add_argument("--rate", type=float, default=50.0, help="at most so many a second (default 50)")
+            command.add_argument("--rate", type=_rate, default=50.0, help="at most so many a second (default 50)")
     purge = commands.add_parser("purge", parents=[acting], help="delete every message")
     purge.add_argument("--json", action="store_true", help="one JSON object")
     purge.add_argument("--queue", required=True, help="the queue's name, as a confirmation")
     purge.set_defaults(run=_purge)
     return parser
+
+
+def _rate(text: str) -> float:
+    """A number of letters a second. Raises ArgumentTypeError, which says what is allowed."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not SLOWEST <= rate <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {SLOWEST:g} to {FASTEST:g}")
+    return rate
 
 
 @contextmanager
@@ -161,25 +180,29 @@ def _show(parts: Parts, options: argparse.Namespace) -> int:
                 )
             ),
         )
-    return 0
+    return 1 if _not_in_queue(options, [letter.message_id for letter in letters]) else 0
 
 
 def _plan(parts: Parts, options: argparse.Namespace) -> int:
     planned = plan(parts.casebook.cases(_chosen(parts.queue.look(MOST), options)))
-    _say(options, asdict(planned), f"{planned.letters:,} messages. {planned.words()}")
+    _say(options, asdict(planned), _planned(planned))
     return 0
 
 
 def _repair(parts: Parts, options: argparse.Namespace) -> int:
-    cases = parts.casebook.cases(_chosen(parts.queue.look(MOST), options))
-    planned = plan(cases)
-    if not _agreed(options, f"{planned.letters:,} messages. {planned.words()} Repair them?"):
+    letters = _chosen(parts.queue.look(MOST), options)
+    if not letters:
+        return _nothing(options)
+    cases = parts.casebook.cases(letters)
+    if not _agreed(options, f"{_planned(plan(cases))} Repair them?"):
         return 1
     return _act(parts, options, "Repair dead letters", cases, repairing(parts.reconciler), options.rate)
 
 
 def _delete(parts: Parts, options: argparse.Namespace) -> int:
     letters = _chosen(parts.queue.look(MOST), options)
+    if not letters:
+        return _nothing(options)
     if not _agreed(options, f"Delete {len(letters):,} messages for good? Nothing is repaired."):
         return 1
     cases = parts.casebook.cases(letters)
@@ -212,17 +235,36 @@ def _act(
     )
     report = work(parts.queue, parts.audit, order, handle, Control())
     _tell(options, report)
-    incomplete = report.stopped or report.count(Fate.FAILED) or report.count(Fate.NOT_SEEN)
+    incomplete = report.stopped or any(report.count(fate) for fate in KEPT) or _not_in_queue(options, order.letters)
     return 1 if incomplete else 0
+
+
+def _planned(planned: Plan) -> str:
+    left = f" {planned.without_key:,} of which nobody knows the key: left in the queue." if planned.without_key else ""
+    return f"{planned.letters:,} messages. {planned.words()}{left}"
+
+
+def _nothing(options: argparse.Namespace) -> int:
+    """No message was chosen: that is well, unless some were named."""
+    print("No message matches: nothing was changed.", file=sys.stderr)
+    return 1 if _not_in_queue(options, ()) else 0
+
+
+def _not_in_queue(options: argparse.Namespace, seen: Collection[str]) -> bool:
+    """Whether messages were named that the queue did not show; says which."""
+    missing = [message_id for message_id in options.id or () if message_id not in seen]
+    for message_id in missing:
+        print(f"{message_id}  not seen in the queue", file=sys.stderr)
+    return bool(missing)
 
 
 def _tell(options: argparse.Namespace, report: Report) -> None:
     for result in report.results:
         if options.json:
-            print(json.dumps(result.line(), ensure_ascii=False))
-        elif result.fate in (Fate.FAILED, Fate.NOT_SEEN):
-            print(f"{result.message_id}  {result.fate.value}: {result.why}")
-    print(report.words(), file=sys.stderr if options.json else sys.stdout)
+            print(printable(json.dumps(result.line(), ensure_ascii=False)))
+        elif result.fate in KEPT:
+            print(printable(f"{result.message_id}  {result.fate.value}: {result.why}"))
+    print(printable(report.words()), file=sys.stderr if options.json else sys.stdout)
 
 
 def _chosen(look: Look, options: argparse.Namespace) -> list[DeadLetter]:
@@ -251,7 +293,7 @@ def _who() -> str:
 
 
 def _say(options: argparse.Namespace, content: Mapping[str, Any], words: str) -> None:
-    print(json.dumps(content, ensure_ascii=False, default=str) if options.json else words)
+    print(printable(json.dumps(content, ensure_ascii=False, default=str) if options.json else words))
 
 
 def _age(letter: DeadLetter) -> str:

@@ -27,6 +27,11 @@ from services.weather import WeatherTable
 KEPT = 50_000
 #: Keys that are read at once.
 _READERS = 8
+#: Failures in a row to read a key, after which the others are not tried: a side that does not answer would take seconds
+#: for each.
+FAILURES = 2 * _READERS
+#: What the stream will never tell otherwise, and so is not asked again.
+_LASTING = frozenset({Recovery.FOUND, Recovery.TRIMMED, Recovery.GONE})
 #: What saving may bring back.
 _LOST = frozenset({Recovery.TRIMMED, Recovery.GONE, Recovery.UNREADABLE})
 
@@ -63,12 +68,13 @@ class Casebook:
                 each.message_id: self._found[each.message_id] for each in letters if each.message_id in self._found
             }
             fresh = hydrate(self._aws, [each for each in letters if each.message_id not in known])
-            self._found.update({name: what for name, what in fresh.items() if what.recovery is Recovery.FOUND})
+            self._found.update({name: what for name, what in fresh.items() if what.recovery in _LASTING})
             while len(self._found) > KEPT:
                 self._found.popitem(last=False)
-        lost = [name for name, what in fresh.items() if what.recovery in _LOST]
+        found = known | fresh
+        lost = [name for name, what in found.items() if what.recovery in _LOST]
         saved = self._saved() if lost else {}
-        return known | fresh | {name: saved[name] for name in lost if name in saved}
+        return found | {name: saved[name] for name in lost if name in saved}
 
     def cases(self, letters: Sequence[DeadLetter]) -> tuple[Case, ...]:
         """The cases of the letters, in their order, with both sides of every key read now. Raises DashboardError."""
@@ -102,15 +108,31 @@ class Casebook:
         )
 
     def _states(self, locations: Collection[str]) -> dict[str, KeyState]:
+        reading = _Reading(self._cache, self._table)
         with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="dead letters") as pool:
-            return {state.location: state for state in pool.map(self._state, sorted(locations))}
+            return {state.location: state for state in pool.map(reading.state, sorted(locations))}
 
-    def _state(self, location: str) -> KeyState:
+
+class _Reading:
+    """Reads both sides of keys until one of them has failed too often in a row."""
+
+    def __init__(self, cache: MomentoCache, table: WeatherTable) -> None:
+        self._cache = cache
+        self._table = table
+        self._failures: tuple[str, ...] = ()
+
+    def state(self, location: str) -> KeyState:
+        """Both sides of a key, or why they cannot be read."""
+        failures = self._failures
+        if len(failures) >= FAILURES:
+            return KeyState(location, problem=f"Not tried, since others failed: {failures[-1]}")
         try:
             cached = self._cache.get(names.CACHE, location).value
             table = self._table.get(location)
         except DashboardError as error:
+            self._failures = (*self._failures, str(error))
             return KeyState(location, problem=str(error))
+        self._failures = ()
         return KeyState(location, table.item, cached, goal(table, cached))
 
 

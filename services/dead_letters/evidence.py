@@ -14,6 +14,7 @@ from services.log_queries import LogQuery
 from services.log_store import LogStore
 from services.log_tail import LogTail, LogView
 from services.pipe_logs import Execution, Outcome
+from services.texts import short
 
 #: A pipe whose newest execution ended in a failure within so many seconds counts as failing now.
 FAILING_S = 15
@@ -98,7 +99,7 @@ def _failing(store: LogStore) -> dict[str, str]:
     """The last error of each pipe that failed within FAILING_S and did not succeed since."""
     tallies = store.tallies(int((time.time() - FAILING_S) * 1000))
     return {
-        pipe: tally.last_error or "no error was logged"
+        pipe: short(tally.last_error) or "no error was logged"
         for pipe, tally in tallies.items()
         if tally.last_failure_ms > tally.last_success_ms or (tally.holding and not tally.last_success_ms)
     }

@@ -16,6 +16,9 @@ from services.texts import encodable
 #: For how long a DynamoDB stream keeps a record.
 STREAM_KEEPS = timedelta(hours=24)
 
+#: Records in the largest batch that a pipe takes (facts/aws-pipes.md, section 1.3).
+LARGEST_BATCH = 10_000
+
 
 @dataclass(frozen=True)
 class DeadLetter:
@@ -54,9 +57,9 @@ class DeadLetter:
         """When the stream may forget its first record; None when the message does not say when that arrived."""
         try:
             arrived = datetime.fromisoformat(self.arrived_at)
-        except ValueError:
+            return (arrived if arrived.tzinfo else arrived.replace(tzinfo=UTC)) + STREAM_KEEPS
+        except (ValueError, OverflowError):
             return None
-        return (arrived if arrived.tzinfo else arrived.replace(tzinfo=UTC)) + STREAM_KEEPS
 
 
 def decode(message: dict[str, Any]) -> DeadLetter:
@@ -70,7 +73,7 @@ def decode(message: dict[str, Any]) -> DeadLetter:
         receive_count=int(attributes.get("ApproximateReceiveCount", 0)),
     )
     try:
-        content = json.loads(body)
+        content = _unwrapped(json.loads(body))
         context, batch = content["context"], content["DDBStreamBatchInfo"]
         return replace(
             letter,
@@ -78,7 +81,7 @@ def decode(message: dict[str, Any]) -> DeadLetter:
             condition=_text(context, "condition"),
             failed_at=_text(content, "timestamp"),
             arrived_at=_text(batch, "approximateArrivalOfFirstRecord"),
-            batch_size=int(batch.get("batchSize", 0)),
+            batch_size=_size(batch.get("batchSize", 0)),
             shard_id=_text(batch, "shardId"),
             first_sequence_number=_text(batch, "startSequenceNumber"),
             last_sequence_number=_text(batch, "endSequenceNumber"),
@@ -88,8 +91,24 @@ def decode(message: dict[str, Any]) -> DeadLetter:
         return replace(letter, problem="Not a dead letter of a DynamoDB pipe; shown as it came.")
 
 
+def _unwrapped(content: Any) -> Any:
+    """What SNS was given, if it is what SNS puts around a message on its way to a queue."""
+    if isinstance(content, dict) and content.get("Type") == "Notification" and "Message" in content:
+        return json.loads(content["Message"])
+    return content
+
+
+def _size(value: Any) -> int:
+    """How many records. Raises ValueError for more than a batch can have, which no column of numbers could take."""
+    size = int(value)
+    if not 0 <= size <= LARGEST_BATCH:
+        raise ValueError(f"batchSize is {value!r}; allowed: 0 to {LARGEST_BATCH}")
+    return size
+
+
 def _text(content: dict[str, Any], name: str) -> str:
-    return encodable(str(content.get(name, "")))
+    value = content.get(name)
+    return "" if value is None else encodable(str(value))
 
 
 def _moment(milliseconds: object) -> datetime:

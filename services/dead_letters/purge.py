@@ -20,6 +20,8 @@ def purge(queue: DeadLetterQueue, audit: Audit, who: str, why: str, typed: str, 
     """
     if typed != names.QUEUE:
         raise InvalidInput("queue", f"That is not the queue's name, which is {names.QUEUE}: nothing was deleted.")
+    if not why.strip():
+        raise InvalidInput("why", "A reason is needed: the audit log keeps it.", "Say why in a few words.")
     about = queue.depth().total
     lines = [{"message": letter.message_id, "body": letter.body} for letter in letters]
     with audit.acting(PURGE, who, why, about=about, seen=len(lines)) as act:

@@ -26,6 +26,9 @@ from services.weather import plain
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams.type_defs import RecordTypeDef
 
+#: Digits of the longest sequence number, and characters of the shortest and the longest shard id, that AWS takes.
+LONGEST_NUMBER = 40
+SHARD_ID_LENGTHS = range(28, 66)
 #: Records that one GetRecords gives at most.
 PAGE = 1000
 #: Empty pages in a row after which a record counts as not there: a shard may have gaps, but not without end.
@@ -112,9 +115,12 @@ def hydrate(aws: Aws, letters: Iterable[DeadLetter]) -> dict[str, Hydrated]:
 
 
 def _span(letter: DeadLetter) -> tuple[str, str] | None:
-    """First and last sequence number, in order, or None when the letter points nowhere."""
+    """First and last sequence number, in order, or None when the letter points nowhere in our table's stream."""
     numbers = (letter.first_sequence_number, letter.last_sequence_number or letter.first_sequence_number)
-    if not letter.points_somewhere or not all(number.isascii() and number.isdigit() for number in numbers):
+    if not all(number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER for number in numbers):
+        return None
+    # Anybody may send a letter. What leads to another table is not asked for: a refusal would tell nothing of ours.
+    if f":table/{names.TABLE}/stream/" not in letter.stream_arn or len(letter.shard_id) not in SHARD_ID_LENGTHS:
         return None
     # The real example of facts/aws-pipes.md has the two the other way round.
     first, last = sorted(numbers, key=int)

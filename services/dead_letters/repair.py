@@ -20,7 +20,7 @@ from typing import Any
 from services.audit import Act, Audit
 from services.dead_letters.letter import DeadLetter
 from services.dead_letters.queue import HOLD_S, DeadLetterQueue, Held
-from services.errors import DashboardError, NotFound
+from services.errors import DashboardError, InvalidInput, NotFound
 from services.jobs import Control
 from services.reconcile import Outcome, Reconciler
 
@@ -42,12 +42,17 @@ class Fate(Enum):
     PUBLISHED = "published again"
     DELETED = "deleted"
     FAILED = "failed"
+    LEFT = "left as it is"
     NOT_SEEN = "not seen"
+
+
+#: The fates of messages that are still there.
+KEPT = (Fate.FAILED, Fate.LEFT, Fate.NOT_SEEN)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one message, of which keys, and why. A message that FAILED or was NOT_SEEN is still there."""
+    """What became of one message, of which keys, and why. One that FAILED, was LEFT or NOT_SEEN is still there."""
 
     message_id: str
     fate: Fate
@@ -87,8 +92,15 @@ class Order:
     locations: Mapping[str, tuple[str, ...]]
     per_second: float = 50.0
 
+    def __post_init__(self) -> None:
+        """Raises InvalidInput without a reason or letters."""
+        if not self.why.strip():
+            raise InvalidInput("why", "A reason is needed: the audit log keeps it.", "Say why in a few words.")
+        if not self.letters:
+            raise InvalidInput("letters", "No message is chosen.", "Choose one or more.")
 
-#: Does the work for one message and its keys; the message is deleted when the fate is not FAILED.
+
+#: Does the work for one message and its keys; the message is deleted unless the fate is one of KEPT.
 Handle = Callable[[DeadLetter, tuple[str, ...]], Result]
 
 
@@ -97,7 +109,7 @@ def repairing(reconciler: Reconciler) -> Handle:
 
     def repair(letter: DeadLetter, locations: tuple[str, ...]) -> Result:
         if not locations:
-            return Result(letter.message_id, Fate.FAILED, (), "Nothing tells which key it is about.")
+            return Result(letter.message_id, Fate.LEFT, (), "Nothing tells which key it is about.")
         done = [reconciler.reconcile(location) for location in locations]
         failed = [each for each in done if each.outcome is Outcome.GAVE_UP]
         if failed:
@@ -200,7 +212,9 @@ class _Run:
         so_far = Report(tuple(self._results.values()))
         done, total = len(self._results), len(self._order.letters)
         self._control.report(done, total, f"{done:,} of {total:,}: {so_far.words().removesuffix('.')}")
-        self._failures = self._failures + 1 if result.fate is Fate.FAILED else 0
+        if result.fate is not Fate.LEFT:
+            # A message that leads nowhere tells nothing of the target.
+            self._failures = self._failures + 1 if result.fate is Fate.FAILED else 0
         if self._failures >= FAILURES:
             return f"{FAILURES} failures in a row; the last one: {result.why}"
         self._control.wait(max(0.0, 1 / max(SLOWEST, self._order.per_second) - (time.monotonic() - started)))
@@ -210,7 +224,7 @@ class _Run:
         letter = held.letter
         locations = self._order.locations.get(letter.message_id, ())
         result = self._handle(letter, locations)
-        if result.fate is Fate.FAILED:
+        if result.fate in KEPT:
             self._others[letter.message_id] = held.handle
             return result
         try:

@@ -35,7 +35,7 @@ def republishing(cache: MomentoCache, hydrated: dict[str, Hydrated]) -> Handle:
     def publish(letter: DeadLetter, locations: tuple[str, ...]) -> Result:
         records = hydrated[letter.message_id].records if letter.message_id in hydrated else ()
         if not records:
-            return Result(letter.message_id, Fate.FAILED, locations, "The stream has forgotten the record.")
+            return Result(letter.message_id, Fate.LEFT, locations, "The stream has forgotten the record.")
         try:
             for record in records:
                 cache.publish(names.CACHE, names.TOPIC, message(record))

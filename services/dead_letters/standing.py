@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from provision import names
-from services.dead_letters.causes import Cause
+from services.dead_letters.causes import Cause, Join
 from services.dead_letters.letter import DeadLetter
 from services.dead_letters.records import Hydrated, Recovery
 from services.reconcile import Step
@@ -75,6 +75,11 @@ class Case:
     def event_lost(self) -> bool:
         """Whether it tells of a topic event that was not published."""
         return self.letter.pipe == names.pipe(names.TOPIC_PUBLISH)
+
+
+def waiting(letter: DeadLetter) -> Case:
+    """The case of a letter that was only just seen."""
+    return Case(letter, (), Standing.NOT_READ, "Its record and key are being read.", Cause(Join.NOT_READ))
 
 
 def judge(

@@ -7,7 +7,8 @@ A look receives every message, so it is not taken more often than it is worth. I
     after EVERY_S otherwise
     never while this process works on the messages: the last one stays
 
-One thread takes it and judges what it saw; pages get what there is, and wait only for the very first one.
+One thread takes it and judges what it saw; pages get what there is, and wait only for the very first one. What was
+seen is given out before it is judged: a slow stream, log or cache must not hide it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.dead_letters.cases import Casebook
 from services.dead_letters.queue import DeadLetterQueue, Depth, Look, QueueBusy
-from services.dead_letters.standing import Case
+from services.dead_letters.standing import Case, waiting
 from services.errors import DashboardError, ServiceFailed
 from services.shared import Reading, Shared
 
@@ -182,6 +183,7 @@ class Watch:
         else:
             self._asked, self._total = False, total
             look, looked_at = self._queue.look(self._limit), time.time()
+            self._watched = Watched(look, _as_before(look, before), looked_at, time.time())
         problem: DashboardError | None = None
         judged, rest = look.letters[:JUDGED], look.letters[JUDGED:]
         try:
@@ -210,6 +212,15 @@ class Watch:
                 oldest = watched.look.letters[0].sent_at.timestamp() if watched and watched.look.letters else None
                 self._samples.append(Sample(time.time(), total, oldest if total else None))
             self._closed.wait(SAMPLE_S)
+
+
+def _as_before(look: Look, before: Watched | None) -> tuple[Case, ...]:
+    """The cases of a look that is not judged yet: what is known of its letters from the one before."""
+    known = {case.letter.message_id: case for case in before.cases} if before else {}
+    return tuple(
+        replace(known[letter.message_id], letter=letter) if letter.message_id in known else waiting(letter)
+        for letter in look.letters
+    )
 
 
 #: Reads the last look, for those that only need the letters.

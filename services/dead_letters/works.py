@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from services.audit import Audit
 from services.dead_letters.queue import DeadLetterQueue
 from services.dead_letters.repair import Handle, Order, Report, work
-from services.errors import InvalidInput
 from services.jobs import Control, Job, Jobs
 from services.one_job import OneJob
 
@@ -44,11 +43,7 @@ class Works:
         return self._last if self._last is not None and self._last.job.progress.running else None
 
     def start(self, jobs: Jobs, order: Order, handle: Handle) -> Work:
-        """Starts work. Raises InvalidInput without a reason or letters, and Throttled while other work goes on."""
-        if not order.why.strip():
-            raise InvalidInput("why", "A reason is needed: the audit log keeps it.", "Say why in a few words.")
-        if not order.letters:
-            raise InvalidInput("letters", "No message is chosen.", "Choose one or more.")
+        """Starts work. Raises Throttled while other work goes on."""
 
         def run(control: Control) -> Report:
             try:

@@ -12,7 +12,9 @@ from provision import names
 from provision.names import QUEUE, TABLE, TABLE_KEY
 from sandbox.state import SandboxState
 from services.runtime import registry
+from services.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients
+from tests.sandbox.running_pipeline import quiet
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +62,8 @@ def empty_table(aws: AwsClients, sandbox_target: SandboxState) -> None:
 
 @pytest.fixture
 def queue_url(aws: AwsClients, sandbox_target: SandboxState) -> Iterator[str]:
-    """The dead-letter queue of the run's sandbox, empty before and after."""
+    """The dead-letter queue of the run's sandbox, empty before and after; no pipe is about to put a message into it."""
+    quiet(SandboxAdmin(sandbox_target.admin_url), {})
     sqs = aws.client("sqs")
     url: str = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     sqs.purge_queue(QueueUrl=url)

@@ -10,7 +10,7 @@ from provision.names import CACHE_DELETE, TABLE
 from sandbox.state import SandboxState
 from services.audit import Entry, Stage
 from services.runtime import registry
-from tests.app.screen import open_page
+from tests.app.screen import navigation, open_page, ran, type_into
 from tests.app.wire import item
 from tests.conftest import AwsClients, wait_until
 
@@ -57,3 +57,34 @@ def test_deleting_a_record(own_aws: AwsClients, since: float) -> None:
     page.button(key="weather_delete_yes").click().run()
 
     assert outcome_of("Deleting a record", since).details["outcome"] == "done"
+
+
+def test_writing_a_record(own_aws: AwsClients, since: float) -> None:
+    page = open_page("weather")
+    next(button for button in page.button if button.label == "Fill with random values").click().run()
+    page.text_input(key="weather_location").set_value("Porsgrunn")
+    next(button for button in page.button if button.label == "Save record").click().run()
+
+    written = outcome_of("Writing a record", since)
+    assert written.details["outcome"] == "done"
+    assert own_aws.client("dynamodb").get_item(TableName=TABLE, Key={"Location": {"S": "Porsgrunn"}})["Item"]
+
+
+def test_filling_the_cache(own_aws: AwsClients, since: float) -> None:
+    own_aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Horten"))
+    page = open_page("lookup")
+    page.checkbox(key="lookup_fill").set_value(True)
+    type_into(page.selectbox(key="lookup_location"), "Horten")
+    next(button for button in page.button if button.label == "Read through").click().run()
+
+    assert outcome_of("Filling the cache", since).details["outcome"] in ("nothing to fill", "a miss: filled")
+
+
+def test_the_canary(own_aws: AwsClients, since: float) -> None:
+    page = ran(navigation())
+    page.query_params["show"] = "Canary"
+    page = ran(page.switch_page("checks.py"))
+    next(button for button in page.button if button.label == "Start the canary").click().run()
+    next(button for button in page.button if button.label == "Stop the canary").click().run()
+
+    assert outcome_of("Stopping the canary", since).details["outcome"] == "done"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from bench.stack import ROOT, child_environment, end, tail
 from sandbox.state import SandboxState
@@ -26,6 +26,8 @@ from tests.conftest import wait_until
 
 HERE = Path(__file__).parent
 SCREENSHOTS = ROOT / "screenshots"
+#: How long acts may take, and what a test expects, unless it says otherwise (ms).
+PATIENCE_MS = 20_000
 LEFT_OUT = pytest.StashKey[int]()
 DASHBOARD_LOG = pytest.StashKey[Path]()
 
@@ -148,7 +150,9 @@ def page(browser: Browser, console_errors: list[str]) -> Iterator[Page]:
             console_errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     with browser.new_context(viewport={"width": 1280, "height": 1600}) as context:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
+        # The line above is for acts alone: what a test expects would be waited for 5 s.
+        expect.set_options(timeout=PATIENCE_MS)
         fresh = context.new_page()
         fresh.on("console", note)
         fresh.on("pageerror", lambda error: console_errors.append(str(error)))

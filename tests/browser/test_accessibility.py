@@ -15,10 +15,23 @@ __all__ = ["something_to_show"]
 
 #: What axe calls serious enough to shut somebody out.
 _GRAVE = ("serious", "critical")
+#: How often a page is looked at before a violation counts.
+_LOOKS = 4
 
 
 def violations(page: Page) -> list[str]:
-    """Each grave violation: rule, why it matters, and the first element that breaks it."""
+    """Each grave violation that lasts: rule, why it matters, and the first element that breaks it.
+
+    Streamlit dims what is being drawn anew, and a page that refreshes itself may be caught at that on a slow machine.
+    """
+    for _ in range(_LOOKS - 1):
+        if not _violations_now(page):
+            return []
+        page.wait_for_timeout(700)
+    return _violations_now(page)
+
+
+def _violations_now(page: Page) -> list[str]:
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {node['html'][:300]} {node.get('failureSummary', '')[:300]}"

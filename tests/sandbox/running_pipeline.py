@@ -121,11 +121,12 @@ def counts(admin: SandboxAdmin) -> dict[str, dict[str, Any]]:
 
 
 def quiet(admin: SandboxAdmin, reads: dict[str, int]) -> dict[str, dict[str, Any]]:
-    """The pipes' counts once each has read so many records in all and is done with them."""
+    """The pipes' counts once each has read so many records in all and is done with them; all pipes if none is named."""
 
     def settled() -> dict[str, dict[str, Any]] | None:
         found = counts(admin)
-        done = all(found[flow]["read"] >= number and not found[flow]["in_flight"] for flow, number in reads.items())
+        wanted = reads or dict.fromkeys(found, 0)
+        done = all(found[flow]["read"] >= number and not found[flow]["in_flight"] for flow, number in wanted.items())
         return found if done else None
 
     found: dict[str, dict[str, Any]] = wait_until(settled, 40, "the pipes to be done")

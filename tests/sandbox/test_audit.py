@@ -10,10 +10,11 @@ import pytest
 from botocore.stub import Stubber
 
 from sandbox.state import SandboxState
-from services.audit import ENTRY_BYTES, Audit, Stage
+from services.audit import ENTRY_BYTES, RETENTION_DAYS, Audit, Stage
 from services.aws import Aws
 from services.config import AwsAccess
 from services.errors import DashboardError, NotAuthorized
+from tests.sandbox.running_pipeline import aws_access
 
 
 @pytest.fixture
@@ -47,6 +48,29 @@ def test_an_act_is_told_from_intent_to_outcome(aws: Aws) -> None:
     assert by_stage[Stage.DETAIL] == {"lines": lines}
     assert by_stage[Stage.OUTCOME] == {"outcome": "2 repaired", "lines": 2, "repaired": 2}
     assert Audit(aws).entries(time.time() + 60) == ()
+
+
+def test_a_log_that_is_made_here_keeps_its_entries_for_a_year(aws: Aws, sandbox_stack: SandboxState) -> None:
+    elsewhere = Aws(aws_access(sandbox_stack, region="eu-west-3"))
+    audit = Audit(elsewhere)
+
+    audit.begin("Stop a pipe", "local", "drill").end("done", [])
+
+    (group,) = elsewhere.logs.describe_log_groups(logGroupNamePrefix=audit.group)["logGroups"]
+    assert group["retentionInDays"] == RETENTION_DAYS
+    elsewhere.close()
+
+
+def test_a_log_that_may_not_be_told_how_long_to_keep_takes_entries_all_the_same(aws: Aws) -> None:
+    with Stubber(aws.logs) as stub:
+        stub.add_response("create_log_group", {})
+        stub.add_client_error("put_retention_policy", "AccessDeniedException", "not allowed")
+        stub.add_response("create_log_stream", {})
+        stub.add_response("put_log_events", {})
+
+        Audit(aws).begin("Stop a pipe", "local", "drill")
+
+        stub.assert_no_pending_responses()
 
 
 def test_a_long_outcome_takes_several_entries_and_loses_no_line(aws: Aws) -> None:

@@ -108,8 +108,56 @@ def test_without_a_sandbox_it_says_so(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_reason_is_needed_to_change_anything(sandbox_dir: Path) -> None:
-    done = run(sandbox_dir, "repair", "--yes")
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["repair", "--yes"], "--why"),
+        (["repair", "--yes", "--why", " "], "A reason is needed"),
+        (["purge", "--yes", "--why", " ", "--queue", names.QUEUE], "A reason is needed"),
+        (["repair", "--why", "drill", "--rate", "0"], "'0' is not a number from 0.5 to 1000"),
+    ],
+)
+def test_without_a_reason_or_at_a_wrong_rate_nothing_is_changed(
+    two_letters: str, sandbox_dir: Path, pipeline: Pipeline, arguments: list[str], named: str
+) -> None:
+    done = run(sandbox_dir, *arguments)
 
-    assert done.returncode == 2
-    assert "--why" in done.stderr
+    assert (done.returncode, named in done.stderr) == (2, True), done.stderr
+    assert pipeline.queue.depth().total == 2
+
+
+def test_a_message_that_is_named_and_not_there_is_a_failure(sandbox_dir: Path, aws: AwsClients) -> None:
+    drain_queue(aws)
+
+    assert run(sandbox_dir, "repair", "--why", "drill", "--yes").returncode == 0
+    done = run(sandbox_dir, "delete", "--why", "drill", "--yes", "--id", "no-such-message")
+
+    assert done.returncode == 1
+    assert "no-such-message  not seen in the queue" in done.stderr
+
+
+def test_a_body_commands_no_terminal_and_a_reader_that_leaves_is_no_failure(sandbox_dir: Path, aws: AwsClients) -> None:
+    drain_queue(aws)
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
+    planted = {"context": {"partnerResourceArn": "x/\x1b]0;owned\x07", "condition": "\x9b2J"}, "timestamp": ""}
+    for _ in range(3):
+        sqs.send_message(
+            QueueUrl=url, MessageBody=json.dumps(planted | {"DDBStreamBatchInfo": {"filler": "x" * 200_000}})
+        )
+
+    shown = run(sandbox_dir, "list")
+    cut = subprocess.run(
+        f"{sys.executable} -m services.dead_letters list --json | head -c 1",
+        shell=True,
+        cwd=ROOT,
+        env=child_environment(sandbox_dir),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    drain_queue(aws)
+
+    assert "\\u001b]0;owned" in shown.stdout
+    assert "\x1b" not in shown.stdout
+    assert (cut.stdout, cut.stderr) == ("{", "")

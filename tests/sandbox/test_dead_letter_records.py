@@ -148,13 +148,40 @@ def test_what_points_nowhere_or_to_what_is_gone_is_said(aws: Aws, pipeline: Pipe
     assert found[good.message_id].recovery is Recovery.FOUND
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"first_sequence_number": "9" * 5_000},
+        {"last_sequence_number": "9" * 41},
+        {"shard_id": "short"},
+        {"shard_id": "s" * 66},
+        {"stream_arn": "arn:aws:dynamodb:us-west-2:999999999999:table/payroll/stream/2026-01-01T00:00:00.000"},
+    ],
+    ids=["thousands of digits", "a digit too many", "short shard", "long shard", "another table"],
+)
+def test_a_letter_that_somebody_made_up_is_not_followed_and_hides_no_other(
+    aws: Aws, pipeline: Pipeline, changes: dict[str, str]
+) -> None:
+    place = f"Made up {time.time_ns()}"
+    pipeline.table.put(record(place))
+    good = letter_about(changes_of(aws, place)[place][0])
+    asked: list[object] = []
+    aws.streams.meta.events.register("before-call", lambda params, **_: asked.append(params["body"]))
+
+    found = hydrate(aws, [replace(good, message_id="made up", **changes), good])  # type: ignore[arg-type]
+
+    assert found["made up"] == Hydrated(Recovery.NOWHERE)
+    assert found[good.message_id].recovery is Recovery.FOUND
+    assert not any("payroll" in str(body) for body in asked)
+
+
 @pytest.mark.parametrize("call", ["get_shard_iterator", "get_records"])
 def test_a_place_that_the_stream_has_forgotten_is_no_failure(aws: Aws, call: str) -> None:
     """AWS says so at either call (facts/aws-pipes.md, section 2); the emulator never forgets within a test."""
     letter = DeadLetter(
         "m", "{}", datetime.now(UTC), 1, batch_size=1, shard_id="shardId-00000001763760813333-abcdef12",
         first_sequence_number="1234567800000000001234567899", last_sequence_number="1234567800000000001234567899",
-        stream_arn="arn:aws:dynamodb:us-west-2:123456789012:table/t/stream/2026-11-21T00:00:00.000",
+        stream_arn="arn:aws:dynamodb:us-west-2:123456789012:table/weather-stats-demo/stream/2026-11-21T00:00:00.000",
     )  # fmt: skip
     with Stubber(aws.streams) as stub:
         if call == "get_records":

@@ -183,6 +183,24 @@ def test_a_target_that_keeps_failing_stops_the_work_and_loses_nothing(
     )
 
 
+def test_messages_that_lead_nowhere_stay_and_do_not_stop_the_work(
+    pipeline: Pipeline, own: Aws, admin: SandboxAdmin
+) -> None:
+    url = own.sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
+    for number in range(FAILURES + 2):
+        own.sqs.send_message(QueueUrl=url, MessageBody=f"somebody else's {number}")
+    admin.use_wrong_key()
+    pipeline.table.put(record(f"Hamar {time.time_ns()}"))
+    letters = letters_of(pipeline, FAILURES + 4)
+    admin.use_right_key()
+
+    report = carry_out(pipeline, own, order(book(pipeline, own).cases(letters)))
+
+    assert report.stopped == ""
+    assert report.words() == f"1 repaired, 1 already right, {FAILURES + 2} left as it is."
+    assert len(letters_of(pipeline, FAILURES + 2)) == FAILURES + 2
+
+
 def test_what_somebody_else_holds_is_not_seen_and_stays(pipeline: Pipeline, own: Aws, admin: SandboxAdmin) -> None:
     admin.use_wrong_key()
     pipeline.table.put(record(f"Voss {time.time_ns()}"))
@@ -235,7 +253,7 @@ def test_a_forgotten_record_is_recovered_from_the_log_or_stays(
     report = carry_out(pipeline, own, order(cases))
 
     assert sorted(case.standing.value for case in cases) == ["repairable", "unknown"]
-    assert sorted(result.fate.value for result in report.results) == ["failed", "repaired"]
+    assert sorted(result.fate.value for result in report.results) == ["left as it is", "repaired"]
     assert pipeline.cache.get(names.CACHE, place).hit
     assert len(letters_of(pipeline, 1)) == 1
 

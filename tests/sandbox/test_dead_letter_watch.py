@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from botocore.stub import Stubber
@@ -16,7 +18,7 @@ from services.agreement_check import make_right_audited
 from services.audit import Audit, whole_lines
 from services.audit_acts import acts
 from services.aws import Aws
-from services.dead_letters import DeadLetterQueue, QueueBusy, watch
+from services.dead_letters import DeadLetter, DeadLetterQueue, QueueBusy, cases, watch
 from services.dead_letters.cases import Casebook
 from services.dead_letters.causes import Join
 from services.dead_letters.evidence import Evidence
@@ -25,9 +27,10 @@ from services.dead_letters.purge import PURGE, purge
 from services.dead_letters.records import Hydrated, Recovery
 from services.dead_letters.repair import Order, deleting, work
 from services.dead_letters.standing import Case, Standing
-from services.dead_letters.watch import Watch
-from services.errors import InvalidInput, Throttled
+from services.dead_letters.watch import Watch, Watched
+from services.errors import InvalidInput, ServiceFailed, Throttled
 from services.jobs import Control, Jobs
+from services.momento import CacheRead, MomentoCache
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.shared import Shared
@@ -109,6 +112,63 @@ def test_a_look_is_taken_when_the_depth_changed_or_somebody_asks_and_not_otherwi
     assert not found.look.complete
     assert found.look.about == 2
     assert [case.standing for case in found.cases] == [Standing.UNKNOWN]
+
+
+def test_what_was_seen_is_given_out_before_it_is_judged(
+    admin: SandboxAdmin, own: Aws, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "FIRST_S", 0.1)
+    judge, queue = threading.Event(), DeadLetterQueue(own)
+
+    def slow(_: object) -> Evidence:
+        judge.wait(30)
+        return Evidence()
+
+    made = Watch(queue, Casebook(own, pipeline.cache, pipeline.table, slow, dict), Shared(queue.depth, 0.0))
+    send(own, "one")
+    try:
+        (seen,) = wait_until(lambda: _seen(made), what="the letter").cases
+        assert (seen.letter.body, seen.standing) == ("one", Standing.NOT_READ)
+        judge.set()
+        wait_until(lambda: made.get().cases[0].standing is Standing.UNKNOWN, what="its standing")
+    finally:
+        judge.set()
+        made.close()
+
+
+def _seen(watch: Watch) -> Watched | None:
+    try:
+        return watch.get()
+    except ServiceFailed:
+        # The first look is not done yet.
+        return None
+
+
+def test_a_cache_that_does_not_answer_is_not_asked_for_every_key(
+    admin: SandboxAdmin, own: Aws, pipeline: Pipeline
+) -> None:
+    asked: list[str] = []
+
+    class Counting(MomentoCache):
+        def get(self, cache: str, key: str) -> CacheRead:
+            asked.append(key)
+            return super().get(cache, key)
+
+    cache = Counting(pipeline.momento_address)
+    told = {str(number): a_location(f"Key {number}") for number in range(100)}
+    letters = [
+        DeadLetter(number, "{}", datetime.now(UTC), 1, batch_size=1, first_sequence_number=number) for number in told
+    ]
+    admin.stop_momento()
+    try:
+        found = Casebook(own, cache, pipeline.table, lambda _: Evidence(locations=told), dict).cases(letters)
+    finally:
+        admin.start_momento()
+        cache.close()
+
+    assert {case.standing for case in found} == {Standing.NEEDS_ATTENTION}
+    assert any("Not tried, since others failed: " in case.why for case in found)
+    assert cases.FAILURES <= len(asked) < 50
 
 
 def test_no_look_is_taken_during_work_and_the_last_one_stays(

@@ -82,6 +82,7 @@ def test_a_sandbox_that_is_killed_is_told_as_unreachable_everywhere_and_can_be_s
         pipeline, admin = runtime.pipeline(), runtime.admin()
         assert runtime.pipeline() is pipeline
         assert put_and_follow(pipeline, a_record("Oslo")).complete
+        pipeline.canary.start(pipeline.canary.pace.intervals_s[-1])
         kill(running)
 
         assert_all_is_unreachable(pipeline, admin, running.state.momento_api_key)
@@ -98,6 +99,7 @@ def test_a_sandbox_that_is_killed_is_told_as_unreachable_everywhere_and_can_be_s
     assert anew.table.get("Oslo").item is None, "its contents went with the old one"
     wait_until(lambda: anew.feed.status().state is FeedState.LIVE, what="the new subscription")
     assert put_and_follow(anew, a_record("Oslo")).complete
+    wait_until(lambda: anew.canary.status().flown > 0, what="the canary to fly on")
 
     runtime.close()
     with pytest.raises(SandboxNotRunning):

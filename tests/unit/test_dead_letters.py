@@ -115,6 +115,8 @@ def test_any_condition_is_taken(condition: str) -> None:
         batch(batchSize=float("inf")),
         batch(batchSize=float("nan")),
         batch(batchSize=None),
+        batch(batchSize=10**30),
+        batch(batchSize=-1),
     ],
 )
 def test_a_foreign_body_is_kept_as_it_came_with_its_problem(body: str) -> None:
@@ -124,6 +126,29 @@ def test_a_foreign_body_is_kept_as_it_came_with_its_problem(body: str) -> None:
     assert letter.problem
     assert (letter.pipe, letter.condition, letter.shard_id, letter.batch_size) == ("", "", "", None)
     assert letter.receive_count == 3
+
+
+def test_what_is_null_is_not_there() -> None:
+    letter = decode(message(batch(shardId=None, startSequenceNumber=None, streamArn=None)))
+
+    assert (letter.shard_id, letter.first_sequence_number, letter.stream_arn) == ("", "", "")
+    assert not letter.points_somewhere
+
+
+@pytest.mark.parametrize("arrived", [None, "", "yesterday", 1709856000123, "9999-12-31T23:59:59Z"])
+def test_a_moment_that_is_none_gives_no_end(arrived: object) -> None:
+    assert decode(message(batch(approximateArrivalOfFirstRecord=arrived))).forgotten_at is None
+
+
+def test_a_letter_that_came_by_way_of_sns_is_read_and_kept_as_it_came() -> None:
+    body = json.dumps(
+        {"Type": "Notification", "TopicArn": "arn:aws:sns:us-west-2:1:t", "Message": json.dumps(DYNAMODB)}
+    )
+
+    letter = decode(message(body))
+
+    assert letter.pipe == "dev-application-pipe"
+    assert letter.body == body
 
 
 def test_lone_surrogates_do_not_get_to_a_screen_that_cannot_take_them() -> None:
@@ -148,6 +173,8 @@ infos = st.dictionaries(st.sampled_from(["shardId", "batchSize", "streamArn", "s
             "context": values | st.dictionaries(st.sampled_from(["partnerResourceArn", "condition"]), values),
             "timestamp": values,
             "DDBStreamBatchInfo": values | infos,
+            "Type": st.just("Notification"),
+            "Message": values,
         },
     ).map(json.dumps)
 )

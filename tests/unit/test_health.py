@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,21 @@ def test_pipes_with_nothing_to_do_are_idle() -> None:
     assert health.verdict is Verdict.IDLE
     assert [found.flow for found in health.pipes] == list(FLOWS)
     assert health.late_s == pytest.approx(1.0, abs=0.5)
+
+
+def test_dead_letters_count_for_pipes_that_have_a_queue() -> None:
+    without, *rest = PIPES
+    pipes = (without, *(replace(pipe, dead_letter_queue="arn:aws:sqs:us-west-2:1:q") for pipe in rest))
+    doctor = Doctor(
+        PipeBook(),
+        Shared(lambda: pipes, 60),
+        Shared(read_log, 60),
+        lambda: WatchStatus(on=False),
+        clock=lambda: NOW,
+        letters=lambda: 3,
+    )
+
+    assert [found.evidence.letters for found in doctor.examine().pipes] == [None, 3, 3]
 
 
 def test_pipes_that_cannot_be_described_are_unknown_and_the_reason_is_told() -> None:

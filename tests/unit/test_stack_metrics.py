@@ -5,7 +5,7 @@ from __future__ import annotations
 from provision import names
 from services.metrics import Point, Series
 from services.pipe_logs import Execution, Outcome
-from services.stack_metrics import Measured, compare, metrics_of
+from services.stack_metrics import WINDOW_S, Measured, compare, metrics_of
 
 MINUTE = 1_763_760_780.0
 ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/weather-stats-demo/stream/2026-11-21T21:33:31.000"
@@ -56,6 +56,17 @@ def test_counts_are_compared_over_the_whole_minutes_that_both_know() -> None:
     assert (put.invocations, put.executions, put.failed, put.failed_logged) == (5, 3, 1, 1)
     assert (publish.invocations, publish.executions) == (0, 0)
     assert (delete.invocations, delete.executions) == (0, 1)
+
+
+def test_a_log_that_is_kept_for_longer_is_compared_within_the_window_of_the_metrics_only() -> None:
+    cloudwatch = [measured(names.CACHE_PUT, "Invocations", 100, 2)]
+    log = [execution(names.CACHE_PUT, -20_000), execution(names.CACHE_PUT, 61)]
+
+    put, *_ = compare(cloudwatch, log, log_since=MINUTE - 86_400)
+
+    # The metrics were read ten minutes after MINUTE.
+    assert put.since == MINUTE + 600 - WINDOW_S
+    assert put.executions == 1
 
 
 def test_nothing_is_compared_before_a_whole_minute_is_known_to_both() -> None:

@@ -16,6 +16,10 @@ WELL = Evidence(
     now=NOW, state="RUNNING", horizon=NOW - 1, last_success_at=NOW - 2, completed_lately=40, waiting=1,
     oldest_waiting_at=NOW - 1.5, lag_s=0.1,
 )  # fmt: skip
+#: A pipe whose last execution failed an hour ago.
+FAILED_LONG_AGO = replace(
+    WELL, waiting=0, oldest_waiting_at=None, last_success_at=NOW - 4000, last_failure_at=NOW - 3600, completed_lately=0
+)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,19 @@ WELL = Evidence(
             Verdict.FAILING,
             "60 min ago",
         ),
+        # Its dead letters are dealt with, and nothing came since; the words do not forget it.
+        (
+            replace(FAILED_LONG_AGO, letters=0),
+            Verdict.IDLE,
+            "The last execution failed 60 min ago; its dead letters are dealt with.",
+        ),
+        (replace(FAILED_LONG_AGO, letters=1), Verdict.FAILING, "60 min ago"),
+        (replace(FAILED_LONG_AGO, letters=0, last_failure_at=NOW - IDLE_S + 10), Verdict.FAILING, "5 min ago"),
+        (
+            replace(FAILED_LONG_AGO, letters=0, waiting=1, oldest_waiting_at=NOW - 2),
+            Verdict.FAILING,
+            "60 min ago",
+        ),
         (replace(WELL, last_failure_at=NOW - 5, failed_lately=3), Verdict.FAILING, "3 of 40"),
         (replace(WELL, last_failure_at=NOW - 30), Verdict.OK, "succeeded"),
         (replace(WELL, lag_s=LATE_S + 7), Verdict.LAGGING, "12 s before"),
@@ -93,6 +110,7 @@ _evidence = st.builds(
     failed_lately=st.integers(0, 50),
     completed_lately=st.integers(0, 100),
     lag_s=st.none() | st.floats(0, 90_000),
+    letters=st.none() | st.integers(0, 3),
 )
 
 
@@ -115,7 +133,9 @@ def test_only_a_running_pipe_without_a_reason_can_be_well(evidence: Evidence) ->
 def test_a_newest_execution_that_failed_is_never_called_well(evidence: Evidence) -> None:
     failure, success = evidence.last_failure_at, evidence.last_success_at
     if failure is not None and (success is None or failure > success):
-        assert verdict(evidence).verdict not in (Verdict.OK, Verdict.IDLE, Verdict.LAGGING)
+        settled = evidence.letters == 0 and NOW - failure > IDLE_S and not evidence.waiting and not evidence.holding
+        well = {Verdict.OK, Verdict.LAGGING} | (set() if settled else {Verdict.IDLE})
+        assert verdict(evidence).verdict not in well
 
 
 @given(_evidence)

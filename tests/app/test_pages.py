@@ -25,7 +25,7 @@ EMPTY = {
     "logs": "0 of 0 executions match.",
     "dead_letters": "The queue is empty.",
     "checks": "1. Each pipe exists and runs",
-    "audit": "0 of 0 acts match.",
+    "audit": "No act in this window.",
     "sandbox": "No traffic yet.",
 }
 FULL = {

@@ -151,7 +151,9 @@ def _live() -> None:
             st.warning(f"The window has more entries than the newest {len(log.entries):,}, which are shown.")
         found = acts(log.entries, time.time())
         matching = _matching(found)
-        st.text(f"{len(matching):,} of {formats.counted(len(found), 'act')} match.")
+        st.text(
+            f"{len(matching):,} of {formats.counted(len(found), 'act')} match." if found else "No act in this window."
+        )
         if matching:
             _exports(matching)
             _table(matching)

@@ -108,9 +108,12 @@ def hydrate(aws: Aws, letters: Iterable[DeadLetter]) -> dict[str, Hydrated]:
         else:
             shards[letter.stream_arn, letter.shard_id].append((*span, letter))
     for (stream_arn, shard_id), group in shards.items():
-        shard = _Shard(aws, stream_arn, shard_id)
+        shard, gone = _Shard(aws, stream_arn, shard_id), None
         for first, last, letter in sorted(group, key=lambda place: (int(place[0]), int(place[1]))):
-            found[letter.message_id] = _hydrated(shard, first, last, letter.batch_size or 1)
+            result = gone or _hydrated(shard, first, last, letter.batch_size or 1)
+            # Where one of them finds no shard, the others find none either.
+            gone = result if result.recovery is Recovery.GONE else None
+            found[letter.message_id] = result
     return found
 
 

@@ -26,7 +26,7 @@ EMPTY = {
     "dead_letters": "The queue is empty.",
     "checks": "1. Each pipe exists and runs",
     "stack": "13 of 13 resources are there",
-    "audit": "0 of 0 acts match.",
+    "audit": "No act in this window.",
     "sandbox": "No traffic yet.",
 }
 FULL = {

@@ -148,6 +148,20 @@ def test_what_points_nowhere_or_to_what_is_gone_is_said(aws: Aws, pipeline: Pipe
     assert found[good.message_id].recovery is Recovery.FOUND
 
 
+def test_a_stream_that_is_gone_is_asked_for_once_however_many_letters_point_at_it(aws: Aws, pipeline: Pipeline) -> None:
+    place = f"Gone {time.time_ns()}"
+    pipeline.table.put(record(place))
+    good = letter_about(changes_of(aws, place)[place][0])
+    arn = good.stream_arn.rpartition("/")[0] + "/2019-01-01T00:00:00.000"
+    calls: list[None] = []
+    aws.streams.meta.events.register("before-call", lambda **_: calls.append(None))
+
+    found = hydrate(aws, [replace(good, message_id=str(number), stream_arn=arn) for number in range(50)])
+
+    assert {each.recovery for each in found.values()} == {Recovery.GONE}
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [

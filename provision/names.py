@@ -21,8 +21,16 @@ CACHE_DELETE = "cache-delete"
 #: The three flows of the pipeline, in the order in which people speak of them.
 FLOWS = (CACHE_PUT, TOPIC_PUBLISH, CACHE_DELETE)
 
+#: What AWS gives as the reason of the state of a pipe that is well, in lower case and without underscores.
+_ORDINARY_PIPE_REASONS = frozenset({"no records processed", "user initiated", "ok"})
+
 #: With the longest name that follows it, an API destination's, a prefix of 15 and its hyphen make the limit of 64.
 _PREFIX = re.compile(r"[a-z][a-z0-9-]{0,13}[a-z0-9]|[a-z]?")
+
+
+def trouble_in(state_reason: str) -> str:
+    """A pipe's StateReason, or "" when it is one that AWS gives of pipes that are well."""
+    return "" if state_reason.lower().replace("_", " ").strip() in _ORDINARY_PIPE_REASONS else state_reason
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,6 @@ from provision import names
 from services.aws import Aws, translated
 from services.errors import NotFound
 
-#: What AWS gives as the reason of the state of a pipe that is well, in lower case and without underscores.
-_ORDINARY = frozenset({"no records processed", "user initiated", "ok"})
-
 
 @dataclass(frozen=True)
 class Pipe:
@@ -51,11 +48,6 @@ def describe(aws: Aws) -> tuple[Pipe, ...]:
     return tuple(_describe(aws, flow) for flow in names.FLOWS)
 
 
-def trouble_in(reason: str) -> str:
-    """A StateReason, or "" when it is one that AWS gives of pipes that are well."""
-    return "" if reason.lower().replace("_", " ").strip() in _ORDINARY else reason
-
-
 def start(aws: Aws, flow: str) -> None:
     """Has EventBridge start the pipe of a flow, which takes a while. Raises DashboardError."""
     with translated(f"Starting pipe {names.pipe(flow)}"):
@@ -86,7 +78,7 @@ def _pipe(flow: str, answer: dict[str, Any]) -> Pipe:
         flow=flow,
         state=answer["CurrentState"],
         desired_state=answer.get("DesiredState", ""),
-        reason=trouble_in(answer.get("StateReason", "")),
+        reason=names.trouble_in(answer.get("StateReason", "")),
         source=answer.get("Source", ""),
         target=answer.get("Target", ""),
         filters=tuple(part.get("Pattern", "") for part in source.get("FilterCriteria", {}).get("Filters", [])),

@@ -11,6 +11,7 @@ from provision.clients import Clients
 from provision.errors import NotYet, error_code, error_message, is_missing, missing_is_fine
 from provision.kinds.kind import TAGS, ours_of, owner, without
 from provision.model import Declared, Observed
+from provision.names import trouble_in
 
 #: Declared of every pipe. Whether it runs or was stopped by somebody is not configuration; that it failed is seen here.
 CONDITION = "Condition"
@@ -50,7 +51,7 @@ class Pipe:
             if is_missing(error):
                 return None
             raise
-        state, reason = found["CurrentState"], found.get("StateReason", "")
+        state, reason = found["CurrentState"], trouble_in(found.get("StateReason", ""))
         said = f"{state}: {reason}" if reason else state
         failed = state.endswith("_FAILED")
         tags = found.get("Tags", {})

@@ -1,6 +1,7 @@
 """SizeBytes of stream records, which the emulator leaves at 0 though it knows the size of an item.
 
-A change counts its keys and images. The emulator makes all records in one function, which is wrapped.
+A change counts its keys and images. Its members are put in the order of AWS, which is that of their names. The
+emulator makes all records in one function, which is wrapped.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ def count_sizes() -> None:
     def build_with_size(*arguments: Any) -> dict[str, Any]:
         record: dict[str, Any] = build(*arguments)
         change = record["dynamodb"]
-        change["SizeBytes"] = sum(
-            dynamodb._item_size_bytes(change.get(part)) for part in ("Keys", "NewImage", "OldImage")
-        )
+        size = sum(dynamodb._item_size_bytes(change.get(part)) for part in ("Keys", "NewImage", "OldImage"))
+        record["dynamodb"] = dict(sorted({**change, "SizeBytes": size}.items()))
         return record
 
     dynamodb._build_change_record = build_with_size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.pipes import trouble_in
+from provision.names import trouble_in
 
 
 @pytest.mark.parametrize("reason", ["", "No records processed", "USER_INITIATED", "User initiated", "OK"])

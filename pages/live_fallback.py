@@ -120,14 +120,23 @@ def _resume() -> None:
     state.pop("topic_frozen", None)
 
 
+def _news(feed: TopicFeed, frozen: Shown) -> int:
+    """How many events that fit have come since the viewer paused, of the newest LOOKED_AT."""
+    view = frozen.picture.view
+    if not (view.locations or view.types):
+        return feed.version - frozen.version
+    return len(live_wire.fitting(feed.snapshot(limit=live_wire.LOOKED_AT, after=frozen.version).events, view))
+
+
 def _state_line(feed: TopicFeed, status: FeedStatus) -> None:
     frozen: Shown | None = state.get("topic_frozen")
     now = time.time()
     live = status.state is FeedState.LIVE
     with st.container(horizontal=True, vertical_alignment="center"):
         if frozen is not None:
-            news = formats.counted(feed.version - frozen.version, "new event")
-            st.badge(f"Paused, {news}", icon=":material/pause:", color="gray")
+            st.badge(
+                f"Paused, {formats.counted(_news(feed, frozen), 'new event')}", icon=":material/pause:", color="gray"
+            )
             st.button("Resume", on_click=_resume, key="topic_resume")
         else:
             colour: Literal["green", "red"] = "green" if live else "red"

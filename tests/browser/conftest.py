@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from bench.stack import ROOT, child_environment, end, tail
 from sandbox.state import SandboxState
@@ -28,6 +28,8 @@ HERE = Path(__file__).parent
 SCREENSHOTS = ROOT / "screenshots"
 LEFT_OUT = pytest.StashKey[int]()
 DASHBOARD_LOG = pytest.StashKey[Path]()
+#: How long an action, or what a test expects, may take.
+PATIENCE_MS = 20_000
 
 
 @pytest.hookimpl(trylast=True)
@@ -148,7 +150,9 @@ def page(browser: Browser, console_errors: list[str]) -> Iterator[Page]:
             console_errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     with browser.new_context(viewport={"width": 1280, "height": 1600}) as context:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
+        # The context's timeout is for actions; what is expected has one of its own, 5 s unless told.
+        expect.set_options(timeout=PATIENCE_MS)
         fresh = context.new_page()
         fresh.on("console", note)
         fresh.on("pageerror", lambda error: console_errors.append(str(error)))

@@ -312,6 +312,9 @@ def test_a_file_is_compared_shown_and_written(aws: AwsClients) -> None:
     }
     assert metrics(page)["Done"] == "2"
     assert list(table(page, "Weather records")["Location"]) == ["Bergen", "Oslo", "Voss"]
+    (way,) = page.session_state["weather_job_ways"]
+    wait_until(lambda: way.way.ended, what="the rows to arrive")
+    assert list(table(ran(page), "How many rows have come where")["Rows"]) == ["all 2"] * 3
 
 
 def test_writing_is_cancelled_between_two_transactions_and_the_rest_is_offered_as_a_file(
@@ -322,7 +325,7 @@ def test_writing_is_cancelled_between_two_transactions_and_the_rest_is_offered_a
     begun, go_on = threading.Event(), threading.Event()
     transact = BatchWrites._transact
 
-    def held(self: BatchWrites, batch: Sequence[Change]) -> float:
+    def held(self: BatchWrites, batch: Sequence[Change]) -> Any:
         begun.set()
         assert go_on.wait(30)
         return transact(self, batch)

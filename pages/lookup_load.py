@@ -156,7 +156,7 @@ def _result(result: LoadResult) -> None:
         st.metric("Reads saved", formats.number(result.hits), border=True)
         st.metric("Cache filled", formats.number(result.filled), border=True)
         st.metric("Not found", formats.number(result.not_found), border=True)
-        st.metric("Consumed", f"{result.units:g} RCU", border=True)
+        st.metric("Consumed", f"{result.units:,.0f} RCU", border=True)
         st.metric("Errors", formats.number(sum(result.errors.values())), border=True)
     st.dataframe(
         pd.DataFrame([_row("Momento cache", result.cache), _row("DynamoDB table", result.table)]),

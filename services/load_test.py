@@ -155,7 +155,7 @@ class _Run:
             for side, error in (("Cache", read.cache_error), ("Table", read.table_error)):
                 if error is not None:
                     self._errors[f"{side}: {type(error).__name__}"] += 1
-            if read.fill is Fill.FAILED:
+            if read.fill is Fill.FAILED and read.cache_error is None:
                 self._errors["Cache: not filled"] += 1
 
     def _tell(self) -> None:

@@ -35,7 +35,8 @@ TIMED = 50
 #: How often what is known is put together for whoever looks, and how often the log is asked about late rows.
 _TELL_S, _LOG_S = 0.5, 5.0
 #: Seconds until the second look at a row's cache item; each later pause is twice as long up to the longest.
-_TIMED_PAUSE_S, _PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5, 10.0
+_TIMED_PAUSE_S, _PAUSE_S = 0.02, 0.5
+_LONGEST_TIMED_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 10.0
 #: Topic events that one round takes in.
 _EVENTS = 20_000
 
@@ -138,7 +139,8 @@ class BatchJourney:
             if there:
                 self._note(replace(way, cache_ms=(time.time() - way.write.sent_at) * 1000))
             else:
-                heapq.heappush(self._due, (time.time() + pause, min(2 * pause, _LONGEST_PAUSE_S), location))
+                longest = _LONGEST_TIMED_PAUSE_S if location in self._timed else _LONGEST_PAUSE_S
+                heapq.heappush(self._due, (time.time() + pause, min(2 * pause, longest), location))
             if self._problem:
                 return
 

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from bench.feed import rss_mb
@@ -52,7 +53,7 @@ def measure(folder: Path, kills: int = KILLS) -> Table:
         time.sleep(random.uniform(0, DOWN_S))
         with _life(port, key, folder / str(number)):
             back, before = time.monotonic(), feed.status().received
-            _until(lambda before=before: _is_back(feed, before), f"the return after kill {number}")
+            _until(partial(_is_back, feed, before), f"the return after kill {number}")
             returns.append(time.monotonic() - back)
             time.sleep(random.uniform(*LIFE_S))
         published.append((folder / str(number)).stat().st_size)

@@ -87,6 +87,8 @@ class BatchJourney:
                 told_at = now
         self._ask(log)
         self._tell(ended=True)
+        # A viewer's session keeps the journey for as long as it shows what is known.
+        self._changes, self._rows, self._open, self._due = {}, {}, {}, []
 
     def _over(self) -> bool:
         if self._all_sent_at is None:

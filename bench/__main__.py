@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench import dead_letters, feed, logs, propagation, provision, replay, startup, sustained, viewers
+from bench import dead_letters, feed, kills, logs, propagation, provision, replay, startup, sustained, viewers
 from bench.machine import machine_line
 from bench.table import Table
 
@@ -19,6 +19,7 @@ MEASUREMENTS: dict[str, Callable[[Path], Table]] = {
     "replay": replay.measure,
     "sustained": sustained.measure,
     "feed": feed.measure,
+    "kills": kills.measure,
     "viewers": viewers.measure,
     "logs": logs.measure,
     "dead-letters": dead_letters.measure,

@@ -25,18 +25,23 @@ state = st.session_state
 
 #: Rows of the list of events: fewer than by push, because each refresh sends all of them.
 LISTED = 100
-#: What was shown last is kept for so many views.
+#: What was shown last is kept for so many views, and for as long, in seconds, it is new enough for the next viewer.
 _KEPT = 16
+_NEW_ENOUGH_S = 0.2
 _shown_last: dict[tuple[TopicFeed, View], Shown] = {}
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """What the page shows of a view at one version of the feed; the same object for all viewers."""
+    """What the page shows of a view at one version of the feed; the same object for all viewers.
+
+    `made_at` is on the monotonic clock.
+    """
 
     picture: Picture
     events: tuple[TopicEvent, ...]
     version: int
+    made_at: float
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,17 @@ def _shown(feed: TopicFeed, view: View) -> Shown:
 
 
 def _newest(feed: TopicFeed, view: View) -> Shown:
+    known, now = _shown_last.get((feed, view)), time.monotonic()
+    if known is not None and now - known.made_at < _NEW_ENOUGH_S:
+        return known
     version, picture = feed.version, feed.series.picture(view, time.time())
-    known = _shown_last.get((feed, view))
     if known is None or known.version != version or known.picture is not picture:
-        events = live_wire.fitting(feed.snapshot(limit=live_wire.LOOKED_AT).events, view)
+        # Without a filter every event fits, and making events of what the buffer keeps is not for nothing.
+        enough = live_wire.LOOKED_AT if view.locations or view.types else LISTED
+        events = live_wire.fitting(feed.snapshot(limit=enough).events, view)
         if len(_shown_last) >= _KEPT:
             _shown_last.clear()
-        known = _shown_last[feed, view] = Shown(picture, tuple(events[-LISTED:]), version)
+        known = _shown_last[feed, view] = Shown(picture, tuple(events[-LISTED:]), version, now)
     return known
 
 
@@ -111,14 +120,23 @@ def _resume() -> None:
     state.pop("topic_frozen", None)
 
 
+def _news(feed: TopicFeed, frozen: Shown) -> int:
+    """How many events that fit have come since the viewer paused, of the newest LOOKED_AT."""
+    view = frozen.picture.view
+    if not (view.locations or view.types):
+        return feed.version - frozen.version
+    return len(live_wire.fitting(feed.snapshot(limit=live_wire.LOOKED_AT, after=frozen.version).events, view))
+
+
 def _state_line(feed: TopicFeed, status: FeedStatus) -> None:
     frozen: Shown | None = state.get("topic_frozen")
     now = time.time()
     live = status.state is FeedState.LIVE
     with st.container(horizontal=True, vertical_alignment="center"):
         if frozen is not None:
-            news = formats.counted(feed.version - frozen.version, "new event")
-            st.badge(f"Paused, {news}", icon=":material/pause:", color="gray")
+            st.badge(
+                f"Paused, {formats.counted(_news(feed, frozen), 'new event')}", icon=":material/pause:", color="gray"
+            )
             st.button("Resume", on_click=_resume, key="topic_resume")
         else:
             colour: Literal["green", "red"] = "green" if live else "red"

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -21,7 +22,7 @@ from services import live_view
 from services.errors import InvalidInput, Throttled
 from services.live_push import LiveHub, Viewer
 
-PATH = "/live/updates"
+_PATH = "/live/updates"
 #: A longer query cannot be one of ours: twelve locations of 128 characters, each of up to twelve bytes in an address.
 LONGEST_QUERY = 20_000
 RETRY_AFTER_S = 30
@@ -31,6 +32,12 @@ _HEADERS = {
     # For proxies that would collect the stream before they pass it on.
     "x-accel-buffering": "no",
 }
+
+
+def path() -> str:
+    """Where the stream is: below `server.baseUrlPath`, as Streamlit's own addresses are."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}{_PATH}" if base else _PATH
 
 
 def route(hub: LiveHub) -> Route:
@@ -53,7 +60,7 @@ def route(hub: LiveHub) -> Route:
             return PlainTextResponse(str(error), 503, {**_HEADERS, "retry-after": str(RETRY_AFTER_S)})
         return _Stream(hub, viewer)
 
-    return Route(PATH, updates, methods=["GET"])
+    return Route(path(), updates, methods=["GET"])
 
 
 def _refusal(headers: Mapping[str, str]) -> str:

@@ -101,7 +101,7 @@ view = _filters()
 pushed = _pushed()
 if view is not None:
     if pushed:
-        address = f"{live_route.PATH}?{live_view.query(view)}"
+        address = f"{live_route.path()}?{live_view.query(view)}"
         live_board(address, live_event.selected_id(), key="topic_board", on_change=_board_changed)
         live_event.show()
     else:

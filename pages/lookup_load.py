@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -9,15 +12,24 @@ from components import formats, job_progress
 from components.boxes import error_box, guarded
 from pages import access, context
 from provision import names
-from services import load_test
+from services import load_keys, load_test
 from services.config import Target
 from services.errors import DashboardError, InvalidInput
 from services.jobs import Control
+from services.load_keys import KEYS_MAX, KEYS_MIN, NAMED_MAX, KeyChoice
 from services.load_test import RATE_MAX, RATE_MIN, READS_MAX, READS_MIN, Draw, LoadPlan, LoadResult, Spread
 
 state = st.session_state
 
-_DEFAULTS = {"load_prefix": "", "load_draw": Draw.EVEN.value, "load_reads": 1_000, "load_rate": 200, "load_fill": True}
+_DEFAULTS = {
+    "load_prefix": "",
+    "load_named": [],
+    "load_most": 1_000,
+    "load_draw": Draw.EVEN.value,
+    "load_reads": 1_000,
+    "load_rate": 200,
+    "load_fill": True,
+}
 
 
 def show() -> None:
@@ -51,18 +63,40 @@ def _form() -> None:
         with left:
             st.number_input("Reads", min_value=READS_MIN, max_value=READS_MAX, step=100, key="load_reads")
             st.text_input("Only locations that begin with", key="load_prefix", placeholder="all of them")
+            st.number_input(
+                "Records to draw from, at most", min_value=KEYS_MIN, max_value=KEYS_MAX, step=100, key="load_most"
+            )
         with right:
             st.number_input(
                 "Reads per second, at most", min_value=RATE_MIN, max_value=RATE_MAX, step=50, key="load_rate"
             )
-            st.selectbox("Which keys", [draw.value for draw in Draw], key="load_draw")
+            st.selectbox("How they are drawn", [draw.value for draw in Draw], key="load_draw")
+            st.multiselect(
+                "Or just these locations",
+                _known(),
+                key="load_named",
+                accept_new_options=True,
+                max_selections=NAMED_MAX,
+                placeholder="Choose some, or type a name",
+            )
         st.checkbox("Fill the cache after a miss", key="load_fill")
         if costs_money():
             st.text_input(
                 "This costs money. Type the table's name to confirm", key="load_confirm", placeholder=names.TABLE
             )
         st.form_submit_button("Start", type="primary", icon=":material/speed:", on_click=_start)
-    st.caption("Keys are drawn from the first 100 records of the table.")
+    st.caption(
+        "The records to draw from are read first, in the table's own order, which is no order of names: one read unit "
+        "for each 4 KB, and a beginning that few records have may need the whole table. Locations that are named are "
+        "drawn whether the table has them or not."
+    )
+
+
+def _known() -> list[str]:
+    """Locations to choose from; a name can be typed also when the table cannot be read, which the test will say."""
+    with suppress(DashboardError):
+        return sorted({*context.known_locations(), *state.load_named})
+    return sorted(state.load_named)
 
 
 def _start() -> None:
@@ -74,23 +108,20 @@ def _start() -> None:
                 "load_confirm", "The table's name was not typed.", f"Type {names.TABLE} and start again."
             )
         pipeline = context.pipeline()
-        plan = _plan()
+        plan = LoadPlan((), int(state.load_reads), int(state.load_rate), Draw(state.load_draw), bool(state.load_fill))
+        choice = KeyChoice(tuple(state.load_named), str(state.load_prefix), int(state.load_most))
         load_test.check_plan(plan)
+        load_keys.check_choice(choice)
 
-        def run(control: Control) -> LoadResult:
+        def work(control: Control) -> LoadResult:
+            keys = load_keys.chosen(choice, pipeline.record_pages, control)
             about = {"reads": plan.reads, "per_second": plan.rate, "fill": plan.fill}
             with pipeline.audit.acting("Running a load test", someone.name, "", **about):
-                return load_test.run(plan, pipeline.lookups.read_through, control)
+                return load_test.run(replace(plan, keys=keys), pipeline.lookups.read_through, control)
 
-        pipeline.load_job.start(context.runtime().jobs, f"The load test of {plan.reads:,} reads", run)
+        pipeline.load_job.start(context.runtime().jobs, f"The load test of {plan.reads:,} reads", work)
     except DashboardError as error:
         state.load_error = error
-
-
-def _plan() -> LoadPlan:
-    prefix = str(state.load_prefix)
-    keys = tuple(location for location in context.known_locations() if location.startswith(prefix))
-    return LoadPlan(keys, int(state.load_reads), int(state.load_rate), Draw(state.load_draw), bool(state.load_fill))
 
 
 def _stop() -> None:
@@ -121,12 +152,13 @@ def _progress() -> None:
 def _result(result: LoadResult) -> None:
     with st.container(horizontal=True):
         st.metric("Reads", f"{result.done:,} of {result.asked:,}", border=True)
+        st.metric("Keys drawn from", formats.number(result.keys), border=True)
         st.metric("Reads per second", formats.number(result.rate), border=True, help="Reached, on this machine")
         st.metric("Hits", "–" if result.hit_rate is None else f"{result.hit_rate:.1%}", border=True)
         st.metric("Reads saved", formats.number(result.hits), border=True)
         st.metric("Cache filled", formats.number(result.filled), border=True)
         st.metric("Not found", formats.number(result.not_found), border=True)
-        st.metric("Consumed", f"{result.units:g} RCU", border=True)
+        st.metric("Consumed", f"{result.units:,.0f} RCU", border=True)
         st.metric("Errors", formats.number(sum(result.errors.values())), border=True)
     st.dataframe(
         pd.DataFrame([_row("Momento cache", result.cache), _row("DynamoDB table", result.table)]),

@@ -13,11 +13,12 @@ import streamlit as st
 
 from components import formats
 from components.boxes import error_box
-from pages import context
+from pages import context, weather_outcome
 from services import record_files, weather_csv
 from services.batch_audit import run_audited
+from services.batch_journeys import BatchJourney
 from services.batch_writes import BatchFailed, BatchReport
-from services.jobs import Job, JobState, Progress
+from services.jobs import Control, Job, JobState, Progress
 from services.record_files import Comparison
 from services.weather import WeatherRecord
 from services.weather_changes import Change
@@ -45,16 +46,25 @@ def start_comparing(records: Sequence[WeatherRecord]) -> None:
 def start_writing(act: str, who: str, name: str, changes: Sequence[Change]) -> None:
     """Begins to make changes, as an act of the audit log. Raises DashboardError."""
     pipeline = context.pipeline()
-    _remember(
-        context.runtime().jobs.start(
-            name, lambda control: run_audited(pipeline.batches, pipeline.audit, act, who, changes, control)
-        )
-    )
+
+    def work(control: Control) -> BatchReport:
+        # Followed from here on: a job that is refused has no rows to follow.
+        journey = pipeline.batch_journeys.follow(changes)
+        ways.append(journey)
+        try:
+            return run_audited(pipeline.batches, pipeline.audit, act, who, changes, control, journey.acknowledged)
+        finally:
+            journey.all_sent()
+
+    ways: list[BatchJourney] = []
+    _remember(context.runtime().jobs.start(name, work))
+    state.weather_job_ways = ways
 
 
 def _remember(job: Job[Any]) -> None:
     state.weather_job = job.id
     state.weather_job_seen = False
+    state.pop("weather_job_ways", None)
 
 
 def current() -> Job[Any] | None:
@@ -73,6 +83,7 @@ def comparison() -> Comparison | None:
 def forget() -> None:
     """Shows the last job no longer. One that runs goes on."""
     state.pop("weather_job", None)
+    state.pop("weather_job_ways", None)
 
 
 def show() -> None:
@@ -93,6 +104,8 @@ def show() -> None:
         report = progress.error.report if isinstance(progress.error, BatchFailed) else job.result
         if isinstance(report, BatchReport):
             _report(report)
+        for journey in state.get("weather_job_ways", ()):
+            weather_outcome.rows_of(journey)
         st.button("Close", key="weather_job_close", on_click=forget)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from components import propagation_steps
-from components.boxes import error_box
+from components import batch_steps, propagation_steps
+from components.boxes import error_box, guarded
 from pages import access, context, weather_acts, weather_form
 from pages.weather_acts import attempt
+from services.batch_journeys import BatchJourney
 from services.dead_letters import DeadLetter
 from services.errors import DashboardError
 from services.journeys import Journey
 from services.pipeline import Pipeline
 from services.pipes import Pipe
-from services.propagation_hints import Place, hints
+from services.propagation_hints import Hint, Place, hints
 from services.record_edits import TEMPERATURES, number_of
 from services.units import STORED, Unit, shown
 from services.weather import LABELS, number_text, plain
@@ -79,6 +80,32 @@ def _way(journey: Journey) -> None:
         with st.container(border=True, key=f"hint_{number}"):
             st.text(hint.text)
             st.page_link(_SCRIPTS[hint.place], label=hint.place.value, icon=":material/arrow_forward:")
+
+
+def rows_of(journey: BatchJourney) -> None:
+    """The way of the rows of a job, kept fresh until it is known to its end."""
+    st.fragment(_rows, run_every=None if journey.way.ended else 1)(journey)
+
+
+def _rows(journey: BatchJourney) -> None:
+    way = journey.way
+    if not way.begun:
+        return
+    batch_steps.show(way)
+    if not way.named:
+        return
+    with guarded():
+        pipeline = context.pipeline()
+        pipes, letters = _pipes(pipeline), _letters(pipeline)
+        found: dict[Hint, list[str]] = {}
+        for row in way.named:
+            for hint in hints(row, pipes, letters):
+                found.setdefault(hint, []).append(row.write.location)
+        for number, (hint, locations) in enumerate(found.items()):
+            with st.container(border=True, key=f"rows_hint_{number}"):
+                st.text(hint.text)
+                st.page_link(_SCRIPTS[hint.place], label=hint.place.value, icon=":material/arrow_forward:")
+                st.code("\n".join(locations), language=None, height=120 if len(locations) > 4 else "content")
 
 
 def _pipes(pipeline: Pipeline) -> tuple[Pipe, ...]:

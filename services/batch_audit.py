@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.audit import Act, Audit
-from services.batch_writes import BatchFailed, BatchReport, BatchWrites
+from services.batch_writes import Acknowledged, BatchFailed, BatchReport, BatchWrites
 from services.errors import DashboardError
 from services.jobs import Control
 from services.weather_changes import Change
@@ -16,14 +16,20 @@ logger = logging.getLogger(__name__)
 
 
 def run_audited(
-    batches: BatchWrites, audit: Audit, act: str, who: str, changes: Sequence[Change], control: Control
+    batches: BatchWrites,
+    audit: Audit,
+    act: str,
+    who: str,
+    changes: Sequence[Change],
+    control: Control,
+    acknowledged: Acknowledged,
 ) -> BatchReport:
     """Makes the changes, as BatchWrites.run does. Raises DashboardError, and then before the first change if the audit
     log cannot be written.
     """
     started = audit.begin(act, who, "", records=len(changes))
     try:
-        report = batches.run(control, changes)
+        report = batches.run(control, changes, acknowledged)
     except BatchFailed as error:
         try:
             _end(started, f"failed: {error.cause}", error.report)

@@ -6,7 +6,8 @@ stops the work, or whatever fails: the report says of every row what became of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,11 @@ from services.aws import Aws, translated
 from services.errors import DashboardError, NotAuthorized, NotFound, ServiceFailed, Throttled
 from services.jobs import Control
 from services.record_pages import Item
-from services.weather_changes import Change, Conflict, request
+from services.weather import Write
+from services.weather_changes import Change, Conflict, kind_of, request
+
+#: Is told of the rows of each transaction as soon as DynamoDB has acknowledged it.
+Acknowledged = Callable[[Sequence[Write]], None]
 
 #: DynamoDB takes this many rows in one transaction.
 TRANSACTION = 100
@@ -54,6 +59,19 @@ class BatchFailed(DashboardError):
         self.report = report
 
 
+def _to_nobody(_: Sequence[Write]) -> None:
+    """For who wants to hear of nothing."""
+
+
+@dataclass(frozen=True)
+class _Transaction:
+    """One that DynamoDB acknowledged: when it was sent (epoch seconds), how long that took, and its write units."""
+
+    sent_at: float
+    acknowledged_ms: float
+    units: float
+
+
 class _Cancelled(Exception):
     """Raised when DynamoDB cancelled a transaction: row number -> the item that is there instead."""
 
@@ -69,36 +87,43 @@ class BatchWrites:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
-    def run(self, control: Control, changes: Sequence[Change]) -> BatchReport:
+    def run(self, control: Control, changes: Sequence[Change], acknowledged: Acknowledged = _to_nobody) -> BatchReport:
         """Makes the changes in their order until the job is cancelled. Raises BatchFailed."""
         report = BatchReport(left=tuple(changes))
         control.report(0, len(changes), _words(report))
         for batch in _pieces(changes):
             if control.cancelled:
                 return report
-            report = self._batch(control, report, batch)
+            report = self._batch(control, report, batch, acknowledged)
             done = len(changes) - len(report.left)
             control.report(done, len(changes), _words(report))
         return report
 
-    def _batch(self, control: Control, report: BatchReport, batch: tuple[Change, ...]) -> BatchReport:
+    def _batch(
+        self, control: Control, report: BatchReport, batch: tuple[Change, ...], acknowledged: Acknowledged
+    ) -> BatchReport:
         left = report.left[len(batch) :]
         try:
-            units, conflicts = self._without_conflicts(control, batch)
+            done, conflicts = self._without_conflicts(control, batch)
         except DashboardError as error:
             if isinstance(error, _SURELY_NOT_WRITTEN):
                 raise BatchFailed(error, report) from error
             raise BatchFailed(error, replace(report, unknown=batch, left=left)) from error
         lost = {conflict.change.location for conflict in conflicts}
+        written = tuple(change for change in batch if change.location not in lost)
+        if done is not None:
+            acknowledged([_write(change, done) for change in written])
         return BatchReport(
-            written=(*report.written, *(change for change in batch if change.location not in lost)),
+            written=(*report.written, *written),
             conflicts=(*report.conflicts, *conflicts),
             left=left,
-            capacity_units=report.capacity_units + units,
+            capacity_units=report.capacity_units + (done.units if done else 0.0),
         )
 
-    def _without_conflicts(self, control: Control, batch: Sequence[Change]) -> tuple[float, tuple[Conflict, ...]]:
-        """Writes a batch less the rows that changed meanwhile. Returns write units, and those rows."""
+    def _without_conflicts(
+        self, control: Control, batch: Sequence[Change]
+    ) -> tuple[_Transaction | None, tuple[Conflict, ...]]:
+        """Writes a batch less the rows that changed meanwhile. Returns the transaction, if any, and those rows."""
         conflicts: list[Conflict] = []
         tries, wait_s = 0, _FIRST_WAIT_S
         while batch:
@@ -116,9 +141,10 @@ class BatchWrites:
                         ) from None
                     control.wait(wait_s)
                     wait_s *= 2
-        return 0.0, tuple(conflicts)
+        return None, tuple(conflicts)
 
-    def _transact(self, batch: Sequence[Change]) -> float:
+    def _transact(self, batch: Sequence[Change]) -> _Transaction:
+        sent_at, started = time.time(), time.perf_counter()
         with translated(f"Writing {len(batch)} records to table {names.TABLE}"):
             try:
                 answer = self._aws.dynamodb.transact_write_items(
@@ -128,7 +154,13 @@ class BatchWrites:
                 if error.response.get("Error", {}).get("Code") == "TransactionCanceledException":
                     raise _why_cancelled(error) from error
                 raise
-        return sum(float(part.get("CapacityUnits", 0.0)) for part in answer.get("ConsumedCapacity", []))
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        units = sum(float(part.get("CapacityUnits", 0.0)) for part in answer.get("ConsumedCapacity", []))
+        return _Transaction(sent_at, elapsed_ms, units)
+
+
+def _write(change: Change, done: _Transaction) -> Write:
+    return Write(change.location, kind_of(change), change.record, done.sent_at, done.acknowledged_ms, 0.0)
 
 
 def _step(change: Change) -> Any:

@@ -9,17 +9,16 @@ from collections import deque
 from dataclasses import replace
 
 from provision import names
-from services.agreement import same
 from services.errors import DashboardError
 from services.legs import Leg, leg
 from services.log_queries import LogQuery
 from services.log_store import LogStore
 from services.log_tail import LogView
 from services.momento import MomentoCache
-from services.propagation import PATIENCE_S, SKEW_MS, Propagation, Typical, begun, legs_of, tells_of, typical
+from services.propagation import PATIENCE_S, SKEW_MS, Propagation, Typical, arrived, begun, legs_of, tells_of, typical
 from services.shared import Shared
 from services.topic_feed import TopicFeed
-from services.weather import Write, plain
+from services.weather import Write
 
 logger = logging.getLogger(__name__)
 
@@ -141,22 +140,20 @@ class Journeys:
             value = self._cache.get(names.CACHE, way.write.location).value
         except DashboardError as error:
             return way, str(error)
-        record = way.write.record
-        right = value is None if record is None else value is not None and same(plain(record.item()), value)
-        if not right:
+        if not arrived(way.write, value):
             return way, ""
         return replace(way, cache_ms=(time.time() - way.write.sent_at) * 1000), ""
 
     def _with_log(self, way: Propagation) -> tuple[Propagation, str]:
         try:
-            found = legs_of(way.write, _legs(way.write, self._log.get().value.store))
+            found = legs_in(way.write, self._log.get().value.store)
         except DashboardError as error:
             return way, str(error)
         return replace(way, legs=found or way.legs), ""
 
 
-def _legs(write: Write, store: LogStore) -> list[Leg]:
-    """The executions of the write's location since it was sent, the newest first."""
+def legs_in(write: Write, store: LogStore) -> tuple[Leg, ...]:
+    """The executions of a write that a log tells of."""
     query = LogQuery(since_ms=int(write.sent_at * 1000) - SKEW_MS, location=write.location)
     found = store.executions(query, MOST_EXECUTIONS)
-    return [leg(execution, store.records_of(execution.execution_id)) for execution in found]
+    return legs_of(write, [leg(execution, store.records_of(execution.execution_id)) for execution in found])

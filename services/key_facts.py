@@ -125,13 +125,6 @@ class FactsReader:
             log_since = _log_since(view, executions)
         except DashboardError as error:
             problems.append(str(error))
-        try:
-            view = self._log.get().value
-            executions = view.store.executions(LogQuery(), EXECUTIONS)
-            location_of = view.store.locations_of([letter.first_sequence_number for letter in letters])
-            log_since = _log_since(view, executions)
-        except DashboardError as error:
-            problems.append(str(error))
         events = self._feed.snapshot(EVENTS).events
         since = [each for each in (log_since, self._feed_since(events)) if each is not None]
         return facts(now, events, executions, location_of, letters, min(since, default=None), tuple(problems))

@@ -58,8 +58,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What came of a load test. `errors` counts by kind; `saved` are hits, each a table read saved."""
+    """What came of a load test over so many `keys`. `errors` counts by kind; each hit is a table read saved."""
 
+    keys: int
     asked: int
     done: int
     seconds: float
@@ -85,8 +86,6 @@ class LoadResult:
 
 def check_plan(plan: LoadPlan) -> None:
     """Raises InvalidInput when a plan asks for what is not allowed."""
-    if not plan.keys:
-        raise InvalidInput("keys", "No record fits.", "Choose other keys, or save a record first.")
     if not READS_MIN <= plan.reads <= READS_MAX:
         raise InvalidInput("reads", f"{plan.reads:,} reads.", f"Allowed are {READS_MIN} to {READS_MAX:,}.")
     if not RATE_MIN <= plan.rate <= RATE_MAX:
@@ -94,7 +93,7 @@ def check_plan(plan: LoadPlan) -> None:
 
 
 def run(plan: LoadPlan, read_through: Callable[[str, bool], ReadThrough], control: Control) -> LoadResult:
-    """Runs a plan until done or cancelled. Raises InvalidInput."""
+    """Runs a plan until done or cancelled; without keys it reads nothing. Raises InvalidInput."""
     check_plan(plan)
     return _Run(plan, read_through, control).run()
 
@@ -136,7 +135,7 @@ class _Run:
 
     def _take(self) -> int | None:
         with self._lock:
-            if self._next >= self._plan.reads or self._stop.is_set():
+            if self._next >= len(self._keys) or self._stop.is_set():
                 return None
             self._next += 1
             return self._next - 1
@@ -156,7 +155,7 @@ class _Run:
             for side, error in (("Cache", read.cache_error), ("Table", read.table_error)):
                 if error is not None:
                     self._errors[f"{side}: {type(error).__name__}"] += 1
-            if read.fill is Fill.FAILED:
+            if read.fill is Fill.FAILED and read.cache_error is None:
                 self._errors["Cache: not filled"] += 1
 
     def _tell(self) -> None:
@@ -166,6 +165,7 @@ class _Run:
     def _result(self) -> LoadResult:
         counts = self._counts
         return LoadResult(
+            keys=len(self._plan.keys),
             asked=self._plan.reads,
             done=counts["done"],
             seconds=time.monotonic() - self._started,
@@ -182,6 +182,8 @@ class _Run:
 
 def _drawn(plan: LoadPlan) -> list[str]:
     """The key of every read."""
+    if not plan.keys:
+        return []
     if plan.draw is Draw.EVEN:
         return random.choices(plan.keys, k=plan.reads)
     weights = list(accumulate(1 / rank for rank in range(1, len(plan.keys) + 1)))

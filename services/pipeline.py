@@ -14,6 +14,7 @@ from services.alarms import Alarm
 from services.api_calls import CallCount
 from services.audit import Audit, Found
 from services.aws import Aws
+from services.batch_journeys import BatchJourneys
 from services.batch_writes import BatchWrites
 from services.canary import Canary
 from services.checks import Measurement
@@ -135,6 +136,7 @@ class Pipeline:
         self.repair_job: OneJob[tuple[Reconciled, ...]] = OneJob()
         self.load_job: OneJob[LoadResult] = OneJob()
         self.journeys = Journeys(self.cache, self.feed, self.log)
+        self.batch_journeys = BatchJourneys(self.cache, self.feed, self.log)
         self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status, letters=self._letters)
         self.health: Shared[Health] = Shared(self.doctor.examine, 2.5)
         self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.5)
@@ -214,6 +216,7 @@ class Pipeline:
         """Ends what runs in the background and the subscription, and closes every connection."""
         self.canary.close()
         self.journeys.close()
+        self.batch_journeys.close()
         if self._watch is not None:
             self._watch.close()
         self.dead_letters.close()

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from provision import names
+from services.agreement import same
 from services.legs import Leg, image_mark
 from services.pipe_logs import Outcome
 from services.topic_events import TopicEvent
-from services.weather import Write
+from services.weather import Write, plain
 
 #: How long the steps are looked for, in seconds: CloudWatch has a pipe's records after a minute or more.
 PATIENCE_S = 180.0
@@ -121,6 +122,14 @@ def tells_of(event: TopicEvent, write: Write) -> bool:
     return record is None or (event.max_temp == float(record.max_temp) and event.min_temp == float(record.min_temp))
 
 
+def arrived(write: Write, cached: bytes | None) -> bool:
+    """Whether the cache's value, None for none, is what the write makes of it."""
+    record = write.record
+    if record is None:
+        return cached is None
+    return cached is not None and same(plain(record.item()), cached)
+
+
 def legs_of(write: Write, newest_first: Iterable[Leg]) -> tuple[Leg, ...]:
     """The executions of the write's stream record: one sequence number, and one execution for each pipe.
 
@@ -219,10 +228,13 @@ def typical(ways: Sequence[Propagation]) -> dict[str, Typical]:
         for step in steps(way):
             if step.ms is not None and step.state is StepState.DONE and step.clock is not Clock.STREAM:
                 taken.setdefault(step.id, []).append(step.ms)
-    return {
-        step_id: Typical(_rank(sorted(values), 0.50), _rank(sorted(values), 0.95), len(values))
-        for step_id, values in taken.items()
-    }
+    return {step_id: typical_of(values) for step_id, values in taken.items()}
+
+
+def typical_of(values: Sequence[float]) -> Typical:
+    """How long they took; there is at least one."""
+    ordered = sorted(values)
+    return Typical(_rank(ordered, 0.50), _rank(ordered, 0.95), len(ordered))
 
 
 def _rank(ordered: Sequence[float], share: float) -> float:

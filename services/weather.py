@@ -144,8 +144,10 @@ def _number(field: str, value: Any) -> Decimal:
     label = LABELS[field]
     if value is None or str(value).strip() == "":
         raise InvalidInput(field, f"{label} is not given.", "Enter a number.")
+    text = str(value).strip()
     try:
-        number = Decimal(str(value).strip())
+        # Decimal takes 7_0 for 70, as Python's own numbers are written.
+        number = Decimal("nan" if "_" in text else text)
     except InvalidOperation:
         number = Decimal("nan")
     if not number.is_finite():

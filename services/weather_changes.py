@@ -138,7 +138,7 @@ class WeatherChanges:
             return Conflict(change, refused.theirs)
         elapsed_ms = (time.perf_counter() - started) * 1000
         units = float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
-        return Write(change.location, _kind(change), change.record, sent_at, elapsed_ms, units)
+        return Write(change.location, kind_of(change), change.record, sent_at, elapsed_ms, units)
 
     def _send(self, change: Change) -> Any:
         call: Any = self._aws.dynamodb.delete_item if change.record is None else self._aws.dynamodb.update_item
@@ -159,7 +159,7 @@ class _Refused(Exception):
         self.theirs = theirs
 
 
-def _kind(change: Change) -> str:
+def kind_of(change: Change) -> str:
     """The change as the stream will say it; "" when it changed nothing and leaves no stream record."""
     if change.record is None:
         return "REMOVE"

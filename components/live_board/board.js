@@ -173,7 +173,7 @@ class Board {
     this.events.draw(model.events);
     this.note.hidden = model.more === 0;
     this.note.textContent = `${counted(model.more, "more location")} in this window ${model.more === 1 ? "is" : "are"} not drawn; name those you want to see.`;
-    this.listNote.textContent = model.unlisted
+    this.listNote.textContent = model.gappy
       ? `Of the newest events that fit ${number(model.events.length)} are listed; so many came at once that some were left out. Select one to see its payload.`
       : `The newest ${counted(model.events.length, "event")} that fit. Select one to see its payload.`;
   }

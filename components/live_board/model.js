@@ -21,7 +21,13 @@ export class Model {
     this.latest = new Map(); // location -> {type, received, high, low, chance, spark}
     this.events = []; // oldest first
     this.known = new Set();
-    this.unlisted = false;
+    // Events listed since some were left out, or null when those listed are the newest without a gap.
+    this.sinceGap = null;
+  }
+
+  // Whether events are missing among those listed.
+  get gappy() {
+    return this.sinceGap !== null && this.sinceGap < LISTED;
   }
 
   // The server's clock, in epoch seconds: what it sends is never later than that.
@@ -55,7 +61,7 @@ export class Model {
       this.more = content.more;
     }
     this.takeRows(content);
-    const news = this.takeEvents(content);
+    const news = this.takeEvents(content, name === "picture");
     this.forget(content.end - this.seconds);
     return name === "picture" ? 0 : news;
   }
@@ -71,15 +77,18 @@ export class Model {
     }
   }
 
-  takeEvents(content) {
-    let news = content.unlisted ?? 0;
-    if (news > 0) this.unlisted = true;
+  takeEvents(content, whole) {
+    // A picture leaves out older ones only, a change the first of many that came at once.
+    const leftOut = whole ? 0 : content.unlisted ?? 0;
+    if (leftOut > 0) this.sinceGap = 0;
+    let news = leftOut;
     for (const [id, received, type, location, high, low, chance, problem] of content.events ?? []) {
       if (this.known.has(id)) continue;
       this.known.add(id);
       this.events.push({ id, received, type, location, high, low, chance, problem });
       this.feed.last = Math.max(this.feed.last ?? 0, received);
       news += 1;
+      if (this.sinceGap !== null) this.sinceGap += 1;
     }
     for (const gone of this.events.splice(0, Math.max(0, this.events.length - LISTED))) {
       this.known.delete(gone.id);

@@ -310,14 +310,48 @@ def test_a_load_test_runs_and_its_result_is_there_for_every_viewer(aws: AwsClien
     assert metrics(open_tab("Hits and misses", page))["Reads saved"] == "50"
 
 
+def start(page: AppTest) -> AppTest:
+    """The page after the load test that its form describes has ended."""
+    ran(next(button for button in page.button if button.label == "Start").click())
+    ended(lambda: pipeline().load_job.job)
+    return ran(page)
+
+
 def test_a_load_test_over_no_keys_is_refused() -> None:
     page = open_tab("Load test")
     page.text_input(key="load_prefix").set_value("Nowhere")
 
-    ran(next(button for button in page.button if button.label == "Start").click())
+    page = start(page)
 
-    assert "Not accepted" in boxes(page)
-    assert pipeline().load_job.job is None
+    assert boxes(page) == ["Not accepted"]
+    assert "No record fits." in words(page)
+
+
+def test_a_load_test_reads_the_keys_that_are_named_whether_the_table_has_them_or_not(
+    aws: AwsClients, client: MomentoCache
+) -> None:
+    write_through(aws, client, "Named Oslo")
+    page = open_tab("Load test")
+    page.number_input(key="load_reads").set_value(100)
+    page.number_input(key="load_rate").set_value(1_000)
+    named = page.multiselect(key="load_named")
+    named.options.append("Named Nowhere")
+    named.set_value(["Named Oslo", "Named Nowhere"])
+
+    shown = metrics(start(page))
+
+    assert (shown["Reads"], shown["Keys drawn from"]) == ("100 of 100", "2")
+    assert int(shown["Hits"].removesuffix("%").split(".")[0]) + int(shown["Not found"]) == 100
+
+
+def test_a_load_test_draws_from_as_many_records_as_are_wanted(aws: AwsClients) -> None:
+    for number in range(4):
+        aws.client("dynamodb").put_item(TableName=TABLE, Item=item(f"Many {number}"))
+    page = open_tab("Load test")
+    page.number_input(key="load_reads").set_value(10)
+    page.number_input(key="load_most").set_value(3)
+
+    assert metrics(start(page))["Keys drawn from"] == "3"
 
 
 def test_a_load_test_that_costs_money_is_confirmed_by_the_tables_name(

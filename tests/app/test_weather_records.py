@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from bench.stack import running_sandbox
 from provision.names import TABLE
+from services.batch_writes import BatchWrites
 from services.runtime import registry
+from services.weather_changes import Change
 from tests.app.screen import metrics, open_page, ran, table, type_into, words
 from tests.app.test_weather import GOOD, click, fill, items, save
 from tests.app.wire import item
@@ -309,22 +312,37 @@ def test_a_file_is_compared_shown_and_written(aws: AwsClients) -> None:
     }
     assert metrics(page)["Done"] == "2"
     assert list(table(page, "Weather records")["Location"]) == ["Bergen", "Oslo", "Voss"]
+    (way,) = page.session_state["weather_job_ways"]
+    wait_until(lambda: way.way.ended, what="the rows to arrive")
+    assert list(table(ran(page), "How many rows have come where")["Rows"]) == ["all 2"] * 3
 
 
-def test_writing_is_cancelled_between_two_transactions_and_the_rest_is_offered_as_a_file(aws: AwsClients) -> None:
-    rows = "".join(f"Town {number:05},70,50,10,3600\n" for number in range(2_000))
+def test_writing_is_cancelled_between_two_transactions_and_the_rest_is_offered_as_a_file(
+    aws: AwsClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"Town {number:05},70,50,10,3600\n" for number in range(1_000))
     page = job_ended(upload(open_page("weather"), HEADER + rows))
-    page = click(page, "Write 2,000 records")
+    begun, go_on = threading.Event(), threading.Event()
+    transact = BatchWrites._transact
 
-    page = job_ended(ran(page.button(key="weather_job_cancel").click()))
+    def held(self: BatchWrites, batch: Sequence[Change]) -> Any:
+        begun.set()
+        assert go_on.wait(30)
+        return transact(self, batch)
 
-    count = aws.client("dynamodb").scan(TableName=TABLE, Select="COUNT")["Count"]
-    assert count < 2_000
-    assert count % 100 == 0
+    monkeypatch.setattr(BatchWrites, "_transact", held)
+    page = click(page, "Write 1,000 records")
+    assert begun.wait(30)
+
+    ran(page.button(key="weather_job_cancel").click())
+    go_on.set()
+    page = job_ended(page)
+
+    assert aws.client("dynamodb").scan(TableName=TABLE, Select="COUNT")["Count"] == 100
     shown = metrics(page)
-    assert (shown["Done"], shown["Not done"]) == (f"{count:,}", f"{2_000 - count:,}")
+    assert (shown["Done"], shown["Not done"]) == ("100", "900")
     assert "cancelled" in words(page.get_by_key("weather_job_box"))
-    assert f"Download the {2_000 - count:,} records not written" in [one.label for one in page.download_button]
+    assert "Download the 900 records not written" in [one.label for one in page.download_button]
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ class Connection:
         self.scope = {
             "type": "http",
             "method": "GET",
-            "path": live_route.PATH,
+            "path": live_route.path(),
             "query_string": query.encode(),
             "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
             "server": ("127.0.0.1", 8501),
@@ -187,3 +187,15 @@ async def test_one_who_reads_nothing_cannot_hold_the_server_up() -> None:
 
     await asyncio.wait_for(serving, 10)
     assert hub.viewers == 0
+
+
+@pytest.mark.parametrize(
+    ("base", "path"), [("", "/live/updates"), ("ops", "/ops/live/updates"), ("/a/b/", "/a/b/live/updates")]
+)
+def test_the_stream_is_below_the_base_path_of_the_dashboard(hub: LiveHub, base: str, path: str) -> None:
+    before = st.get_option("server.baseUrlPath")
+    st.config.set_option("server.baseUrlPath", base)
+    try:
+        assert live_route.path() == live_route.route(hub).path == path
+    finally:
+        st.config.set_option("server.baseUrlPath", before)

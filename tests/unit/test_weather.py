@@ -45,7 +45,7 @@ def test_an_empty_form_has_a_message_at_every_field() -> None:
 
 @pytest.mark.parametrize("field", ["MaxTemp", "MinTemp", "ChancesOfPrecipitation", "TTL"])
 @pytest.mark.parametrize(
-    "value", ["warm", "", "   ", None, "nan", "sNaN", "inf", "-Infinity", float("nan"), "1,5", True]
+    "value", ["warm", "", "   ", None, "nan", "sNaN", "inf", "-Infinity", float("nan"), "1,5", "7_0", True]
 )
 def test_what_is_not_a_number_is_said_at_its_field(field: str, value: Any) -> None:
     problems = problems_of(**{field: value})

@@ -35,7 +35,7 @@ demo: $(RUNS)
 # A test that fails on a machine that is busy is run again, at most twice, and the summary counts that as a rerun.
 test: $(TESTS)
 	@if [ "$$BROWSER" != 0 ]; then $(PY) -m tests.browser.chromium; fi
-	@$(PY) -m pytest -n 3 --dist loadfile --reruns 2 --reruns-delay 1 $(ARGS)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 2 --reruns-delay 1 $(ARGS)
 
 lint: $(TESTS)
 	@echo "ruff check"

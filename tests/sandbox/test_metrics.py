@@ -50,7 +50,7 @@ async def read(built: Stage, namespace: str, metric: str, stat: str, **dimension
         client.get_metric_data,
         MetricDataQueries=[{"Id": "m", "MetricStat": {"Metric": asked, "Period": 60, "Stat": stat}}],
         StartTime=datetime.fromtimestamp(MINUTE_S - 600, UTC),
-        EndTime=datetime.fromtimestamp(MINUTE_S + 600, UTC),
+        EndTime=datetime.fromtimestamp(time.time() + 600, UTC),
     )
     values: Sequence[float] = answer["MetricDataResults"][0]["Values"]
     return list(values)

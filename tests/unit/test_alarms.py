@@ -29,7 +29,7 @@ def test_an_alarm_says_what_it_watches_and_those_that_went_off_come_first() -> N
         ]
     }
     with Stubber(cloudwatch) as stub:
-        stub.add_response("describe_alarms", answer, {"AlarmNamePrefix": alarms.PREFIX})
+        stub.add_response("describe_alarms", answer, {"AlarmNamePrefix": "weather-stats-demo"})
         found = alarms.read(cast(Aws, SimpleNamespace(cloudwatch=cloudwatch)))
 
     assert [(each.name, each.metric) for each in found] == [

@@ -1,8 +1,6 @@
-"""Every page, on a screen and on a phone, light and dark: it fits, says what it is, and nothing goes wrong."""
+"""Every page, on a screen and on a phone, light and dark: it fits, says what it is, and axe finds nothing grave."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,6 +10,7 @@ from sandbox.state import SandboxState
 from services.audit import Audit
 from services.aws import Aws
 from tests.app.wire import dead_letter, item, publish
+from tests.browser.accessibility import BACKGROUNDS, turn, violations
 from tests.browser.viewer import PAGES, expect_no_failure, open_page
 from tests.conftest import AwsClients
 from tests.sandbox.running_pipeline import aws_access
@@ -34,8 +33,6 @@ CONTENT = {
 #: Width of what is inside of the page, and of the page itself.
 WIDTHS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
     .map(part => [part.scrollWidth, part.clientWidth])"""
-#: What the theme paints the page with.
-BACKGROUNDS: dict[Literal["light", "dark"], str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(11, 18, 32)"}
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +53,30 @@ def something_to_show(sandbox_stack: SandboxState, aws: AwsClients) -> None:
 
 @pytest.mark.usefixtures("something_to_show")
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_fits_a_screen_and_a_phone_in_light_and_in_dark(
+def test_a_page_fits_and_shuts_nobody_out_on_a_screen_and_a_phone_in_light_and_in_dark(
     page: Page, dashboard_url: str, console_errors: list[str], path: str
 ) -> None:
+    page.emulate_media(reduced_motion="reduce")
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme="light")
         open_page(page, dashboard_url, path)
         expect(page.locator(CONTENT[path]).first).to_be_visible(timeout=20_000)
-        for scheme, background in BACKGROUNDS.items():
-            page.emulate_media(color_scheme=scheme)
-            expect(page.get_by_test_id("stApp")).to_have_css("background-color", background)
+        for scheme in BACKGROUNDS:
+            turn(page, scheme)
             expect(page.get_by_role("heading", level=1)).to_have_count(1)
             for inside, outside in page.evaluate(WIDTHS):
                 assert inside <= outside, f"{inside - outside} px too wide at {width} px, {scheme}"
+            assert violations(page) == [], f"{width} px, {scheme}"
     expect_no_failure(page, console_errors)
+
+
+def test_a_violation_of_ours_would_be_found(page: Page, dashboard_url: str) -> None:
+    open_page(page, dashboard_url, "")
+
+    page.evaluate("() => document.querySelector('[data-testid=stMain]').append(document.createElement('button'))")
+
+    assert [violation.split()[0] for violation in violations(page)] == ["button-name"]
 
 
 def test_answers_carry_the_security_headers(page: Page, dashboard_url: str) -> None:

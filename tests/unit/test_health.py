@@ -20,7 +20,6 @@ from services.shared import Shared
 from services.stream_watch import WatchStatus
 from services.verdicts import Verdict
 
-#: The book lets go of what is old by the real clock.
 NOW = float(int(time.time()))
 PIPES = tuple(Pipe(pipe(flow), flow, "RUNNING", log_level="INFO", execution_data=True) for flow in FLOWS)
 

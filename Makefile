@@ -33,6 +33,8 @@ demo: $(RUNS)
 
 # Three processes, since most tests wait most of the time; the tests of a file stay together, with the stack they share.
 # A test that fails on a machine that is busy is run again, at most twice, and the summary counts that as a rerun.
+# Compiled modules are kept, whatever the shell says: the tests start a hundred processes, and each would compile all anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(TESTS)
 	@if [ "$$BROWSER" != 0 ]; then $(PY) -m tests.browser.chromium; fi
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 2 --reruns-delay 1 $(ARGS)

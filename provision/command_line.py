@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provision import doctor, plan_file, report, verify
+from provision import plan_file, report
 from provision.advice import explain
 from provision.arguments import CHANGES, DONE, FAILED, POLICIES
 from provision.errors import ProvisionFailed
@@ -175,6 +175,9 @@ def _outputs(options: argparse.Namespace, stack: Stack) -> int:
 
 
 def _doctor(_options: argparse.Namespace, stack: Stack) -> int:
+    # Imported late, as `verify` is: a plan is to be there within a second, and needs neither.
+    from provision import doctor
+
     found = []
     for each in doctor.examine(stack.clients, DoctorsCaches(stack.cache), stack.names, stack.place, stack.api_key):
         found.append(each)
@@ -185,6 +188,8 @@ def _doctor(_options: argparse.Namespace, stack: Stack) -> int:
 
 def _verify(options: argparse.Namespace, stack: Stack) -> int:
     """Each line has its time, so that what is printed can be kept as a record."""
+    from provision import verify
+
     if not (options.yes or _agreed("This makes a stack, which costs some cents, and deletes it. Type yes to go on: ")):
         print("Nothing was done.")
         return FAILED

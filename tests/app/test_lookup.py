@@ -33,7 +33,7 @@ def client(sandbox_target: SandboxState) -> Iterator[MomentoCache]:
 
 
 @pytest.fixture
-def stopped_momento(sandbox_target: SandboxState) -> Iterator[None]:
+def stopped_momento(sandbox_target: SandboxState, empty_table: None) -> Iterator[None]:
     """Momento is stopped."""
     admin = SandboxAdmin(sandbox_target.admin_url)
     admin.stop_momento()

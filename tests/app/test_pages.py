@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.stack import running_sandbox
 from provision.names import QUEUE, TABLE
 from sandbox.state import SandboxState
 from services.audit import Audit
@@ -62,9 +63,26 @@ def full_stack(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[None]:
     sqs.purge_queue(QueueUrl=url)
 
 
+@pytest.fixture(scope="module")
+def unused_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[tuple[SandboxState, str]]:
+    """A sandbox that no other test has used, and its folder."""
+    folder = tmp_path_factory.mktemp("unused-sandbox")
+    with running_sandbox(folder) as running:
+        yield running.state, str(folder)
+
+
+@pytest.fixture
+def unused_target(unused_stack: tuple[SandboxState, str], monkeypatch: pytest.MonkeyPatch) -> SandboxState:
+    """That sandbox as this process's target."""
+    state, folder = unused_stack
+    monkeypatch.setenv("TARGET", "sandbox")
+    monkeypatch.setenv("SANDBOX_DIR", folder)
+    return state
+
+
 @pytest.mark.parametrize("script", PAGES)
 def test_a_page_of_an_unused_pipeline_says_what_there_is_not_and_which_pipeline_it_is(
-    own_target: SandboxState, script: str
+    unused_target: SandboxState, script: str
 ) -> None:
     page = open_page(script)
 
@@ -76,9 +94,9 @@ def test_a_page_of_an_unused_pipeline_says_what_there_is_not_and_which_pipeline_
     assert "AWS us-west-2: connected" in sidebar
     assert "Pipes: 3 of 3 running" in sidebar
     assert "Momento: connected" in sidebar
-    assert own_target.aws_endpoint in sidebar
-    assert own_target.momento_http_endpoint in sidebar
-    assert own_target.momento_api_key not in sidebar
+    assert unused_target.aws_endpoint in sidebar
+    assert unused_target.momento_http_endpoint in sidebar
+    assert unused_target.momento_api_key not in sidebar
 
 
 @pytest.mark.parametrize("script", PAGES)

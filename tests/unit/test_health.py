@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from provision.names import CACHE_PUT, FLOWS, pipe
+from services import health as module
 from services.changes import Change
 from services.errors import Throttled, Unreachable
 from services.health import Doctor, Health, log_problem
@@ -24,6 +26,12 @@ NOW = float(int(time.time()))
 PIPES = tuple(Pipe(pipe(flow), flow, "RUNNING", log_level="INFO", execution_data=True) for flow in FLOWS)
 
 
+@pytest.fixture(autouse=True)
+def no_time_goes_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The book lets go of what is old by the real clock, and these tests may run long after they were collected."""
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: NOW))
+
+
 def unreachable() -> tuple[Pipe, ...]:
     raise Unreachable("Describing pipe x failed: nothing answers.", "Check the network.")
 
@@ -34,7 +42,7 @@ def throttled() -> LogView:
 
 def read_log(complete_from: float = NOW - 3600, reading_back: bool = False) -> LogView:
     """A log that is a second behind."""
-    ms = [int(1000 * moment) for moment in (NOW - 3600, complete_from, time.time() - 1)]
+    ms = [int(1000 * moment) for moment in (NOW - 3600, complete_from, NOW - 1)]
     return LogView(LogState(ms[0], ms[1], ms[2], 20, 100, reading_back, False), store=None)  # type: ignore[arg-type]
 
 

@@ -110,11 +110,16 @@ def sandbox_stack(sandbox_dir: Path, no_real_account: None) -> Iterator[SandboxS
         yield running.state
 
 
+def aim_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the sandbox of this folder the target of the process."""
+    monkeypatch.setenv("TARGET", "sandbox")
+    monkeypatch.setenv("SANDBOX_DIR", str(folder))
+
+
 @pytest.fixture
 def sandbox_target(sandbox_stack: SandboxState, sandbox_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SandboxState:
     """The run's sandbox, and an environment that makes it this process's target: what an AppTest needs."""
-    monkeypatch.setenv("TARGET", "sandbox")
-    monkeypatch.setenv("SANDBOX_DIR", str(sandbox_dir))
+    aim_at(sandbox_dir, monkeypatch)
     return sandbox_stack
 
 

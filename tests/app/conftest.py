@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -14,7 +16,7 @@ from sandbox.state import SandboxState
 from services.runtime import registry
 from services.sandbox_admin import SandboxAdmin
 from tests.app.wire import momento
-from tests.conftest import AwsClients
+from tests.conftest import AwsClients, aim_at
 from tests.sandbox.running_pipeline import quiet
 
 
@@ -28,21 +30,29 @@ def fresh_runtime() -> Iterator[None]:
     st.cache_resource.clear()
 
 
-@pytest.fixture(scope="package")
-def own_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[tuple[SandboxState, str]]:
-    """A sandbox that no test of another room has used, and its folder."""
-    folder = tmp_path_factory.mktemp("own-sandbox")
+#: A running sandbox and its folder.
+Stack = tuple[SandboxState, Path]
+
+
+@contextmanager
+def new_stack(folder: Path) -> Iterator[Stack]:
+    """A sandbox that nothing has used, and its folder."""
     with running_sandbox(folder) as running:
-        yield running.state, str(folder)
+        yield running.state, folder
+
+
+@pytest.fixture(scope="package")
+def own_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[Stack]:
+    """A sandbox that no test of another room has used, and its folder."""
+    with new_stack(tmp_path_factory.mktemp("own-sandbox")) as stack:
+        yield stack
 
 
 @pytest.fixture
-def own_target(own_stack: tuple[SandboxState, str], monkeypatch: pytest.MonkeyPatch) -> SandboxState:
+def own_target(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> SandboxState:
     """That sandbox as this process's target."""
-    state, folder = own_stack
-    monkeypatch.setenv("TARGET", "sandbox")
-    monkeypatch.setenv("SANDBOX_DIR", folder)
-    return state
+    aim_at(own_stack[1], monkeypatch)
+    return own_stack[0]
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.stack import running_sandbox
 from provision.names import QUEUE, TABLE
 from sandbox.state import SandboxState
 from services.audit import Audit
 from services.aws import Aws
+from tests.app.conftest import Stack, new_stack
 from tests.app.screen import PAGES, open_page, words
 from tests.app.wire import dead_letter, item, publish
-from tests.conftest import AwsClients
+from tests.conftest import AwsClients, aim_at
 from tests.sandbox.running_pipeline import aws_access
 
 EMPTY = {
@@ -64,20 +64,17 @@ def full_stack(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def unused_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[tuple[SandboxState, str]]:
+def unused_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[Stack]:
     """A sandbox that no other test has used, and its folder."""
-    folder = tmp_path_factory.mktemp("unused-sandbox")
-    with running_sandbox(folder) as running:
-        yield running.state, str(folder)
+    with new_stack(tmp_path_factory.mktemp("unused-sandbox")) as stack:
+        yield stack
 
 
 @pytest.fixture
-def unused_target(unused_stack: tuple[SandboxState, str], monkeypatch: pytest.MonkeyPatch) -> SandboxState:
+def unused_target(unused_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> SandboxState:
     """That sandbox as this process's target."""
-    state, folder = unused_stack
-    monkeypatch.setenv("TARGET", "sandbox")
-    monkeypatch.setenv("SANDBOX_DIR", folder)
-    return state
+    aim_at(unused_stack[1], monkeypatch)
+    return unused_stack[0]
 
 
 @pytest.mark.parametrize("script", PAGES)

@@ -194,6 +194,7 @@ def test_a_lookup_tells_every_way_in_which_the_sides_can_stand(pipeline: Pipelin
     assert after.capacity_units > before.capacity_units
 
 
+@pytest.mark.usefixtures("clean_table")
 def test_a_write_is_in_the_shown_records_at_once(pipeline: Pipeline) -> None:
     location = a_location()
     pipeline.records.get()

@@ -5,6 +5,8 @@ No test can reach a real account: the person's AWS and Momento settings are take
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 from hypothesis import HealthCheck, settings
@@ -33,6 +36,13 @@ _ROOMS = ("browser", "sandbox", "app")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts the rooms; within a room all stays as it was."""
     items.sort(key=lambda item: _ROOMS.index(room) if (room := item.path.parent.name) in _ROOMS else len(_ROOMS))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What collecting has made stays for the run: Streamlit's full collection after each run need not walk it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:
@@ -94,6 +104,15 @@ def no_real_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
         patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_read_once() -> Iterator[None]:
+    """One loader for all sessions of the run: each test has clients of its own, and reading AWS's models for them takes
+    half a second of processor."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
         yield
 
 

@@ -84,8 +84,17 @@ def metrics(screen: AppTest) -> dict[str, str]:
 
 def table(screen: AppTest, name: str) -> pd.DataFrame:
     """The rows of the table whose accessible name begins so, every cell as text."""
-    (found,) = [grid for grid in screen.dataframe if grid.proto.alt.startswith(name)]
+    (found,) = _tables(screen, name)
     return found.value.astype(str)
+
+
+def has_table(screen: AppTest, name: str) -> bool:
+    """Whether there is one whose accessible name begins so."""
+    return bool(_tables(screen, name))
+
+
+def _tables(screen: AppTest, name: str) -> list[Any]:
+    return [grid for grid in screen.dataframe if grid.proto.alt.startswith(name)]
 
 
 def type_into(box: Any, text: str) -> Any:

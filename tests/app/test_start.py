@@ -106,7 +106,9 @@ def test_a_sandbox_starts_with_the_first_page_and_again_with_the_button_after_it
     second = read_state()
     assert second is not None
     assert second.instance != first.instance
-    # What the dashboard starts has the stack that it looks at.
+    # What the dashboard starts has the stack that it looks at. The sidebar was drawn before the page, which may have
+    # seen the start's end first.
+    page = ran(page)
     assert "Pipes: 3 of 3 running" in words(page.sidebar)
     assert "Stack team-1-weather-stats-demo" in words(page.sidebar)
 

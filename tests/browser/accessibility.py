@@ -15,22 +15,36 @@ BACKGROUNDS: dict[Scheme, str] = {"light": "rgb(255, 255, 255)", "dark": "rgb(11
 _GRAVE = ("serious", "critical")
 #: How often a page is looked at before a violation counts.
 _LOOKS = 4
+#: No style sheet is fetched again: axe wants them only to tell whether a page locks its orientation.
+_ALL: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+_COLOURS: dict[str, Any] = {**_ALL, "runOnly": ["color-contrast"]}
+_AXE = Axe().axe_script
 
 
-def violations(page: Page) -> list[str]:
+def grave_in_each_theme(page: Page) -> list[str]:
+    """Each grave violation of an open page in light, and in dark those that a theme can make: of its colours."""
+    turn(page, "light")
+    light = violations(page)
+    turn(page, "dark")
+    return light + [f"dark: {violation}" for violation in violations(page, _COLOURS)]
+
+
+def violations(page: Page, options: dict[str, Any] = _ALL) -> list[str]:
     """Each grave violation that lasts: rule, why it matters, and the first element that breaks it.
 
     Streamlit dims what is being drawn anew, and a page that refreshes itself may be caught at that on a slow machine.
     """
     for _ in range(_LOOKS - 1):
-        if not _violations_now(page):
+        if not _violations_now(page, options):
             return []
         page.wait_for_timeout(700)
-    return _violations_now(page)
+    return _violations_now(page, options)
 
 
-def _violations_now(page: Page) -> list[str]:
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+def _violations_now(page: Page, options: dict[str, Any]) -> list[str]:
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(_AXE)
+    found: list[dict[str, Any]] = page.evaluate("options => axe.run(options)", options)["violations"]
     return [
         f"{rule['id']} ({rule['impact']}): {node['html'][:300]} {node.get('failureSummary', '')[:300]}"
         for rule in found

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from bench.stack import ROOT, child_environment, end, tail
 from sandbox.state import SandboxState
@@ -123,18 +123,6 @@ def _healthy(url: str, process: subprocess.Popen[bytes], log_path: Path) -> bool
         return False
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """The machine's Chromium, headless. Fails with the reason where there is none."""
-    path = find_chromium()
-    if path is None:
-        pytest.fail(obstacle(), pytrace=False)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def console_errors() -> list[str]:
     """Errors that the page wrote to the browser's console, and exceptions that its scripts did not catch."""
@@ -142,13 +130,26 @@ def console_errors() -> list[str]:
 
 
 @pytest.fixture(scope="package")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Where all pages of the room are opened: with Streamlit's scripts in its cache a page costs half as much."""
-    with browser.new_context(viewport={"width": 1280, "height": 1600}) as context:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """The machine's Chromium, headless, in which all pages of the room are opened. Fails where there is none.
+
+    It keeps a profile for the run: with Streamlit's scripts, fetched and compiled, in its caches a page costs half.
+    """
+    path = find_chromium()
+    if path is None:
+        pytest.fail(obstacle(), pytrace=False)
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("chromium"),
+            executable_path=path,
+            args=list(FLAGS),
+            viewport={"width": 1280, "height": 1600},
+        )
         context.set_default_timeout(PATIENCE_MS)
         # The line above is for acts alone: what a test expects would be waited for 5 s.
         expect.set_options(timeout=PATIENCE_MS)
         yield context
+        context.close()
 
 
 @pytest.fixture

@@ -208,18 +208,6 @@ def test_the_board_is_readable_by_machines_too(page: Page, dashboard_url: str, a
     expect(live.get_by_role("table", name="Events of the topic, newest first")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_a_phone(page: Page, dashboard_url: str, aws: AwsClients, town: str, scheme: str) -> None:
-    aws.client("dynamodb").put_item(TableName=TABLE, Item=item(town))
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.set_viewport_size({"width": 390, "height": 1600})
-    open_page(page, dashboard_url, "live-topic")
-    expect(row(board(page), town).first).to_be_visible()
-
-    assert page.evaluate("() => document.documentElement.scrollWidth") == 390
-    assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
-
-
 @pytest.mark.parametrize("headers", [{"Origin": "http://evil.example"}, {"Host": "evil.example"}])
 def test_a_foreign_page_or_name_gets_no_stream_from_the_running_dashboard(
     dashboard_url: str, headers: dict[str, str]

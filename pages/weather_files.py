@@ -14,6 +14,7 @@ from pages.weather_acts import attempt
 from services import weather_csv
 from services.errors import InvalidInput
 from services.record_files import Comparison
+from services.texts import short
 from services.weather import plain
 from services.weather_changes import Change
 from services.weather_csv import CsvFile, RowProblem
@@ -43,6 +44,11 @@ def show() -> None:
     if "weather_file_error" in state:
         error_box(state.weather_file_error)
     found: CsvFile | None = state.get("weather_csv")
+    if found is not None and found.unread:
+        with st.container(border=True, key="file_unread"):
+            verb = "is" if len(found.unread) == 1 else "are"
+            st.write(f"{formats.counted(len(found.unread), 'column')} of the file {verb} not read:")
+            st.text(", ".join(short(name, 60) or "(no name)" for name in found.unread[:_SHOWN]))
     if found is not None and found.problems:
         _problems(found.problems)
     compared = weather_jobs.comparison()

@@ -6,6 +6,7 @@ duration in seconds that becomes the lifetime of the cache item. It is not Dynam
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ RESERVED_PREFIX = "canary/"
 TEMPERATURE_LIMIT_F = Decimal(200)
 #: Lifetime of a cache item in seconds; a day is Momento's limit on demand (facts/momento.md, section 7).
 TTL_MIN_S, TTL_MAX_S = 1, 86_400
+
+#: A joiner between two characters beyond ASCII: names in Sinhala or Persian are written with them, and some emoji.
+_JOINER = re.compile(r"(?<=[^\x00-\x7f\u200c\u200d])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
 
 #: Digits of a refused number that a message quotes.
 _DIGITS_SHOWN = 20
@@ -114,7 +118,7 @@ def check_location(value: Any) -> str:
         raise InvalidInput(
             "Location", f"Location begins with {RESERVED_PREFIX}.", "That is reserved for the canary; choose another."
         )
-    if not text.isprintable():
+    if not _JOINER.sub("", text).isprintable():
         raise InvalidInput("Location", "Location has an invisible character in it.", "Type it again.")
     return text
 

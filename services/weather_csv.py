@@ -43,10 +43,14 @@ class RowProblem:
 
 @dataclass(frozen=True)
 class CsvFile:
-    """The records of a file in its order. They are for use only if there are no problems."""
+    """The records of a file in its order. They are for use only if there are no problems.
+
+    `unread` names the columns that are not ours, as the header spells them.
+    """
 
     records: tuple[WeatherRecord, ...]
     problems: tuple[RowProblem, ...]
+    unread: tuple[str, ...] = ()
 
 
 def read(content: bytes) -> CsvFile:
@@ -108,7 +112,8 @@ def _rows(reader: Iterable[list[str]]) -> CsvFile:
         records.append(record)
     if not rows:
         raise _refused("The file has no record.", "Below the header there is one row for each.")
-    return CsvFile(tuple(records), tuple(problems))
+    unread = tuple(cell.strip() for cell, attribute in zip(header, attributes, strict=True) if not attribute)
+    return CsvFile(tuple(records), tuple(problems), unread)
 
 
 def _line_of(reader: object) -> int:

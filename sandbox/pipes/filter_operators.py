@@ -79,7 +79,7 @@ def compile_leaf(values: list[Any]) -> Leaf:
             numbers.add(value)
         elif not isinstance(value, tuple):
             raise InvalidPattern("Match value must be String, number, true, false, or null")
-        elif value == (("exists", False),):
+        elif value == (("exists", False),) and value[0][1] is False:  # 0 equals False, and is none
             accepts_absence = True
         else:
             tests.append(_operator(value))

@@ -288,6 +288,13 @@ def test_a_file_with_a_wrong_row_is_told_row_by_row_and_nothing_is_written(aws: 
     assert "weather_job" not in page.session_state
 
 
+def test_columns_of_a_file_that_are_not_read_are_named() -> None:
+    page = upload(open_page("weather"), "location,max_temp,min_temp,chance,ttl,**wind**\nOslo,70,50,10,3600,5\n")
+
+    assert "1 column of the file is not read:" in words(page)
+    assert "**wind**" in [text.value for text in page.text]
+
+
 def test_a_file_that_is_none_is_refused_in_words() -> None:
     page = upload(open_page("weather"), "name;temperature\nOslo;70\n")
 

@@ -19,6 +19,9 @@ _LOOKS = 4
 _ALL: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
 _COLOURS: dict[str, Any] = {**_ALL, "runOnly": ["color-contrast"]}
 _AXE = Axe().axe_script
+#: Some colours fade from one theme to the other; a fade that is replaced by another one is rejected.
+_TRANSITIONS_ENDED = """() => Promise.allSettled(document.getAnimations()
+    .filter(animation => animation instanceof CSSTransition).map(animation => animation.finished))"""
 
 
 def grave_in_each_theme(page: Page) -> list[str]:
@@ -57,3 +60,4 @@ def turn(page: Page, scheme: Scheme) -> None:
     """Turns an open page to a theme, as a viewer's system does at dusk."""
     page.emulate_media(color_scheme=scheme)
     expect(page.get_by_test_id("stApp")).to_have_css("background-color", BACKGROUNDS[scheme])
+    page.evaluate(_TRANSITIONS_ENDED)

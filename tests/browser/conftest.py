@@ -144,6 +144,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext
             executable_path=path,
             args=list(FLAGS),
             viewport={"width": 1280, "height": 1600},
+            reduced_motion="reduce",
         )
         context.set_default_timeout(PATIENCE_MS)
         # The line above is for acts alone: what a test expects would be waited for 5 s.

@@ -22,7 +22,7 @@ TABS = {
 def test_every_tab_fits_and_shuts_nobody_out(
     page: Page, dashboard_url: str, console_errors: list[str], width: int
 ) -> None:
-    page.emulate_media(reduced_motion="reduce", color_scheme="light")
+    page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{dashboard_url}/checks?show=Canary")
     expect_title(page, "Checks")

@@ -139,7 +139,6 @@ def test_without_momento_readers_get_the_table_and_a_check_fails_in_words(
 
 
 def test_every_tab_shuts_nobody_out(page: Page, dashboard_url: str, town: str) -> None:
-    page.emulate_media(reduced_motion="reduce")
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme="light")

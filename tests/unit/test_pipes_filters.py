@@ -252,6 +252,7 @@ def test_filters_are_alternatives_and_none_takes_everything() -> None:
         ('{"k":[{"suffix":{"foo":"a"}}]}', "Reason: Unsupported suffix pattern: foo"),
         ('{"k":[{"suffix":{"equals-ignore-case":1}}]}', "Reason: equals-ignore-case match pattern must be a string"),
         ('{"k":[{"equals-ignore-case":["a"]}]}', "Reason: equals-ignore-case match pattern must be a string"),
+        ('{"k":[{"exists":0}]}', "exists match pattern must be either true or false."),
         ('{"k":[{"exactly":1}]}', "Reason: exact match pattern must be a string"),
         ('{"k":[{}]}', "Reason: Match expression name not found"),
         ('{"k":[{"prefix":"a","prefix":"b"}]}', "Only one key allowed in match expression"),

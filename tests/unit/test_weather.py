@@ -192,3 +192,21 @@ def test_a_key_that_is_in_the_table_is_taken_as_it_is(key: str) -> None:
 def test_what_cannot_be_a_key_is_refused(key: str | None) -> None:
     with pytest.raises(InvalidInput):
         key_of(key)
+
+
+@pytest.mark.parametrize("location", ["ශ්\u200dරී ජයවර්ධනපුර", "نوش\u200cآباد", "👩\u200d🌾"])
+def test_a_name_that_is_spelled_with_joiners_is_taken_as_it_is(location: str) -> None:
+    record, problems = check(GOOD | {"Location": location})
+
+    assert problems == {}
+    assert record is not None
+    assert record.location == location
+
+
+@pytest.mark.parametrize(
+    "location", ["Os\u200dlo", "Oslo\u200d", "\u200cنوش", "نوش\u200c\u200cآباد", "نوش\u200c Oslo", "Os\u202elo"]
+)
+def test_a_joiner_that_joins_nothing_is_an_invisible_character(location: str) -> None:
+    problems = problems_of(Location=location)
+
+    assert "invisible" in problems["Location"].what

@@ -27,7 +27,15 @@ OSLO = WeatherRecord("Oslo", Decimal("61.5"), Decimal(48), Decimal(35), 600)
     ids=["ours", "with a BOM", "semicolons and attribute names", "other order, another column, blank rows", "quoted"],
 )
 def test_a_file_is_read_in_each_of_its_spellings(text: str) -> None:
-    assert weather_csv.read(text.encode()) == weather_csv.CsvFile((OSLO,), ())
+    found = weather_csv.read(text.encode())
+
+    assert (found.records, found.problems) == ((OSLO,), ())
+
+
+def test_columns_that_are_not_ours_are_named() -> None:
+    found = weather_csv.read(b"TTL, Note ,chance,min_temp,max_temp,location,\n600,windy,35,48,61.5,Oslo,\n")
+
+    assert (found.records, found.unread) == ((OSLO,), ("Note", ""))
 
 
 def test_every_problem_of_every_row_is_told_with_its_line_column_value_and_what_is_allowed() -> None:

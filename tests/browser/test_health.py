@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from sandbox.state import SandboxState
 from services.sandbox_admin import SandboxAdmin
-from tests.browser.viewer import PAGES, expect_no_failure, expect_title, go_to, main, open_page
+from tests.browser.viewer import PAGES, expect_no_failure, expect_title, main, open_page
 from tests.conftest import AwsClients, wait_until
 
 #: How long a page may take to say so: its own refresh, and ten seconds for which a failure counts (ms).
@@ -49,17 +49,20 @@ def test_a_momento_that_stops_stalls_the_pipeline_and_its_return_makes_it_ok(
 def test_each_box_of_the_picture_leads_to_its_page(page: Page, dashboard_url: str) -> None:
     before = page.context.pages
     open_page(page, dashboard_url, "")
-    for box, path in (
+    boxes = page.locator(".pp")
+    for box, address in (
         ("DynamoDB table", "weather"),
         ("Stream", "pipes"),
-        ("cache-put", "pipes"),
+        ("cache-put", "pipes?flow=cache-put"),
         ("Momento cache", "lookup"),
         ("Momento topic", "live-topic"),
         ("Dead-letter queue", "dead-letters"),
     ):
-        page.locator(".pp").get_by_role("link", name=box).click()
-        expect_title(page, PAGES[path])
-        go_to(page, "Overview")
+        expect(boxes.get_by_role("link", name=box)).to_have_attribute("href", address)
+
+    boxes.get_by_role("link", name="Momento topic").click()
+
+    expect_title(page, PAGES["live-topic"])
     assert len(page.context.pages) == len(before)
 
 

@@ -139,6 +139,7 @@ def test_hostile_text_is_text_on_every_page(
     go_to(page, "Live topic")
     events = page.locator("section.board .events tbody tr")
     expect(events.filter(has_text=TOWN).first).to_be_visible()
+    expect(page.locator("section.board :is(img, a)")).to_have_count(0)
     expect_nothing_planted(page)
     events.filter(has_text="not JSON").first.get_by_role("button").click()
     expect(main(page).get_by_test_id("stCode").filter(has_text=HOSTILE)).to_be_visible()

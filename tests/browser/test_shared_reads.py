@@ -23,7 +23,7 @@ from tests.browser.viewer import PAGES
 
 logger = logging.getLogger(__name__)
 
-SECONDS = float(os.environ.get("SHARED_READS_S", "60"))
+SECONDS = float(os.environ.get("SHARED_READS_S", "40"))
 #: Until all viewers have settled, the calls of their first runs are not counted.
 SETTLE_S = 8.0
 

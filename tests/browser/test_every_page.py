@@ -62,6 +62,7 @@ def _go_to(page: Page, title: str, width: int) -> None:
 
 
 @pytest.mark.usefixtures("something_to_show")
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_page_fits_and_shuts_nobody_out_in_light_and_in_dark(
     page: Page, dashboard_url: str, console_errors: list[str], width: int

@@ -46,8 +46,8 @@ def show() -> None:
     found: CsvFile | None = state.get("weather_csv")
     if found is not None and found.unread:
         with st.container(border=True, key="file_unread"):
-            verb = "is" if len(found.unread) == 1 else "are"
-            st.write(f"{formats.counted(len(found.unread), 'column')} of the file {verb} not read:")
+            columns = formats.counted(len(found.unread), "column of the file is", "columns of the file are")
+            st.write(f"{columns} not read:")
             st.text(", ".join(short(name, 60) or "(no name)" for name in found.unread[:_SHOWN]))
     if found is not None and found.problems:
         _problems(found.problems)

@@ -50,7 +50,7 @@ class CsvFile:
 
     records: tuple[WeatherRecord, ...]
     problems: tuple[RowProblem, ...]
-    unread: tuple[str, ...] = ()
+    unread: tuple[str, ...]
 
 
 def read(content: bytes) -> CsvFile:

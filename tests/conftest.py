@@ -20,6 +20,7 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
 from bench.stack import running_sandbox
+from provision.names import TABLE, TABLE_KEY
 from sandbox.state import SandboxState
 from tests.browser.chromium import find_chromium, obstacle
 
@@ -152,3 +153,13 @@ def aws(sandbox_stack: SandboxState) -> Iterator[AwsClients]:
     clients = AwsClients(sandbox_stack)
     yield clients
     clients.close()
+
+
+@pytest.fixture
+def clean_table(aws: AwsClients) -> None:
+    """The weather table with nothing in it."""
+    dynamodb = aws.client("dynamodb")
+    for record in dynamodb.scan(
+        TableName=TABLE, ProjectionExpression="#key", ExpressionAttributeNames={"#key": TABLE_KEY}
+    )["Items"]:
+        dynamodb.delete_item(TableName=TABLE, Key=record)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import streamlit as st
 
-from bench.stack import running_sandbox
+from bench.stack import RunningSandbox, running_sandbox
 from provision import names
-from provision.names import CACHE, QUEUE, TABLE, TABLE_KEY
+from provision.names import CACHE, QUEUE
 from sandbox.state import SandboxState
 from services.runtime import registry
 from services.sandbox_admin import SandboxAdmin
@@ -30,29 +28,18 @@ def fresh_runtime() -> Iterator[None]:
     st.cache_resource.clear()
 
 
-#: A running sandbox and its folder.
-Stack = tuple[SandboxState, Path]
-
-
-@contextmanager
-def new_stack(folder: Path) -> Iterator[Stack]:
-    """A sandbox that nothing has used, and its folder."""
-    with running_sandbox(folder) as running:
-        yield running.state, folder
-
-
 @pytest.fixture(scope="package")
-def own_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[Stack]:
-    """A sandbox that no test of another room has used, and its folder."""
-    with new_stack(tmp_path_factory.mktemp("own-sandbox")) as stack:
-        yield stack
+def own_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[RunningSandbox]:
+    """A sandbox that no test of another room has used. A module that wants another one has a fixture of this name."""
+    with running_sandbox(tmp_path_factory.mktemp("own-sandbox")) as running:
+        yield running
 
 
 @pytest.fixture
-def own_target(own_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> SandboxState:
+def own_target(own_stack: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> SandboxState:
     """That sandbox as this process's target."""
-    aim_at(own_stack[1], monkeypatch)
-    return own_stack[0]
+    aim_at(own_stack.folder, monkeypatch)
+    return own_stack.state
 
 
 @pytest.fixture
@@ -64,11 +51,8 @@ def own_aws(own_target: SandboxState) -> Iterator[AwsClients]:
 
 
 @pytest.fixture
-def empty_table(aws: AwsClients, sandbox_target: SandboxState) -> None:
+def empty_table(clean_table: None, sandbox_target: SandboxState) -> None:
     """The weather table and the cache of the run's sandbox with nothing in them."""
-    dynamodb = aws.client("dynamodb")
-    for item in dynamodb.scan(TableName=TABLE)["Items"]:
-        dynamodb.delete_item(TableName=TABLE, Key={TABLE_KEY: item[TABLE_KEY]})
     # Others have left items of keys that a check would find in the log.
     with momento(sandbox_target) as client:
         client.flush_cache(CACHE)

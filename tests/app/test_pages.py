@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.stack import RunningSandbox, running_sandbox
 from provision.names import QUEUE, TABLE
 from sandbox.state import SandboxState
 from services.audit import Audit
 from services.aws import Aws
-from tests.app.conftest import Stack, new_stack
 from tests.app.screen import PAGES, open_page, words
 from tests.app.wire import dead_letter, item, publish
-from tests.conftest import AwsClients, aim_at
+from tests.conftest import AwsClients
 from tests.sandbox.running_pipeline import aws_access
 
 EMPTY = {
@@ -64,22 +64,15 @@ def full_stack(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def unused_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[Stack]:
-    """A sandbox that no other test has used, and its folder."""
-    with new_stack(tmp_path_factory.mktemp("unused-sandbox")) as stack:
-        yield stack
-
-
-@pytest.fixture
-def unused_target(unused_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> SandboxState:
-    """That sandbox as this process's target."""
-    aim_at(unused_stack[1], monkeypatch)
-    return unused_stack[0]
+def own_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[RunningSandbox]:
+    """A sandbox that no other test has used."""
+    with running_sandbox(tmp_path_factory.mktemp("unused-sandbox")) as running:
+        yield running
 
 
 @pytest.mark.parametrize("script", PAGES)
 def test_a_page_of_an_unused_pipeline_says_what_there_is_not_and_which_pipeline_it_is(
-    unused_target: SandboxState, script: str
+    own_target: SandboxState, script: str
 ) -> None:
     page = open_page(script)
 
@@ -91,9 +84,9 @@ def test_a_page_of_an_unused_pipeline_says_what_there_is_not_and_which_pipeline_
     assert "AWS us-west-2: connected" in sidebar
     assert "Pipes: 3 of 3 running" in sidebar
     assert "Momento: connected" in sidebar
-    assert unused_target.aws_endpoint in sidebar
-    assert unused_target.momento_http_endpoint in sidebar
-    assert unused_target.momento_api_key not in sidebar
+    assert own_target.aws_endpoint in sidebar
+    assert own_target.momento_http_endpoint in sidebar
+    assert own_target.momento_api_key not in sidebar
 
 
 @pytest.mark.parametrize("script", PAGES)

@@ -11,7 +11,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from streamlit.testing.v1 import AppTest
 
-from bench.stack import running_sandbox
+from bench.stack import RunningSandbox, running_sandbox
 from provision import names
 from provision.names import StackNames
 from sandbox.state import SandboxState
@@ -25,21 +25,17 @@ STACK = StackNames("team-1")
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SandboxState, str]]:
+def own_stack(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) -> Iterator[RunningSandbox]:
     """A sandbox whose stack has a prefix, as the one that a dashboard with STACK_PREFIX starts."""
-    folder = tmp_path_factory.mktemp("prefixed")
-    with running_sandbox(folder, "--prefix=team-1") as running:
-        yield running.state, str(folder)
+    with running_sandbox(tmp_path_factory.mktemp("prefixed"), "--prefix=team-1") as running:
+        yield running
 
 
 @pytest.fixture
-def target(own: tuple[SandboxState, str], monkeypatch: pytest.MonkeyPatch) -> SandboxState:
+def target(own_target: SandboxState, monkeypatch: pytest.MonkeyPatch) -> SandboxState:
     """That sandbox and its stack as this process's target."""
-    state, folder = own
-    monkeypatch.setenv("TARGET", "sandbox")
-    monkeypatch.setenv("SANDBOX_DIR", folder)
     monkeypatch.setenv("STACK_PREFIX", STACK.prefix)
-    return state
+    return own_target
 
 
 def open_against(profile: str) -> AppTest:

@@ -19,7 +19,7 @@ from services.weather_changes import Change
 from tests.app.screen import metrics, open_page, ran, table, type_into, words
 from tests.app.test_weather import GOOD, click, fill, items, save
 from tests.app.wire import item
-from tests.conftest import AwsClients, wait_until
+from tests.conftest import AwsClients, aim_at, wait_until
 
 pytestmark = pytest.mark.usefixtures("empty_table")
 
@@ -381,8 +381,7 @@ def test_a_job_that_loses_the_sandbox_fails_in_words_and_the_page_lives(
 ) -> None:
     registry().close()
     folder = tmp_path_factory.mktemp("doomed")
-    monkeypatch.setenv("TARGET", "sandbox")
-    monkeypatch.setenv("SANDBOX_DIR", str(folder))
+    aim_at(folder, monkeypatch)
     rows = "".join(f"Town {number:05},70,50,10,3600\n" for number in range(10_000))
     with running_sandbox(folder):
         page = job_ended(upload(open_page("weather"), HEADER + rows))

@@ -1,4 +1,4 @@
-"""What shuts somebody out of a page, as axe-core sees it, in the theme that a test wants."""
+"""That a page fits its window and shuts nobody out, as axe-core sees it, in each theme."""
 
 from __future__ import annotations
 
@@ -19,18 +19,24 @@ _LOOKS = 4
 #: takes long, and what breaks it is never grave.
 _ALL: dict[str, Any] = {"resultTypes": ["violations"], "preload": False, "rules": {"region": {"enabled": False}}}
 _COLOURS: dict[str, Any] = {"resultTypes": ["violations"], "preload": False, "runOnly": ["color-contrast"]}
+_THEMES: dict[Scheme, dict[str, Any]] = {"light": _ALL, "dark": _COLOURS}
 _AXE = Axe().axe_script
+#: Width of what is inside of the page, and of the page itself.
+_WIDTHS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
+    .map(part => [part.scrollWidth, part.clientWidth])"""
 #: Some colours fade from one theme to the other; a fade that is replaced by another one is rejected.
 _TRANSITIONS_ENDED = """() => Promise.allSettled(document.getAnimations()
     .filter(animation => animation instanceof CSSTransition).map(animation => animation.finished))"""
 
 
-def grave_in_each_theme(page: Page) -> list[str]:
-    """Each grave violation of an open page in light, and in dark those that a theme can make: of its colours."""
-    turn(page, "light")
-    light = violations(page)
-    turn(page, "dark")
-    return light + [f"dark: {violation}" for violation in violations(page, _COLOURS)]
+def expect_fit_for_everybody(page: Page, what: str) -> None:
+    """What is open is no wider than its window and has no grave violation, in light, and in dark none that a theme can
+    make: of its colours."""
+    for scheme, options in _THEMES.items():
+        turn(page, scheme)
+        for inside, outside in page.evaluate(_WIDTHS):
+            assert inside <= outside, f"{what}, {scheme}: {inside - outside} px too wide"
+        assert violations(page, options) == [], f"{what}, {scheme}"
 
 
 def violations(page: Page, options: dict[str, Any] = _ALL) -> list[str]:

@@ -7,21 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from bench.wire import Cache, Subscriber, momento
-from provision.names import TABLE, TABLE_KEY
 from sandbox.state import SandboxState
 from services.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients
 from tests.sandbox.running_pipeline import drain_queue, quiet
-
-
-@pytest.fixture
-def clean_table(aws: AwsClients) -> None:
-    """The weather table with nothing in it."""
-    dynamodb = aws.client("dynamodb")
-    for record in dynamodb.scan(
-        TableName=TABLE, ProjectionExpression="#key", ExpressionAttributeNames={"#key": TABLE_KEY}
-    )["Items"]:
-        dynamodb.delete_item(TableName=TABLE, Key=record)
 
 
 @pytest.fixture

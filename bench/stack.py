@@ -55,6 +55,11 @@ def read_state(folder: Path) -> SandboxState | None:
             os.environ["SANDBOX_DIR"] = before
 
 
+def admin_headers(state: SandboxState) -> dict[str, str]:
+    """What an order to the admin port carries: the run's token, and that it is JSON."""
+    return {"Authorization": f"Bearer {state.admin_token}", "Content-Type": "application/json"}
+
+
 @contextmanager
 def running_sandbox(folder: Path, *arguments: str, timeout_s: float = 60) -> Iterator[RunningSandbox]:
     """A sandbox that is ready, ended by its pid afterwards; `arguments` are more of `python -m sandbox`.

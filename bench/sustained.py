@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from bench.stack import running_sandbox
 from bench.table import Table, percentile
@@ -51,27 +54,24 @@ def measure(folder: Path) -> Table:
 async def _write(state: SandboxState) -> Writes:
     """Puts at a steady pace, whatever the answers take; a lean client, because it shares the machine."""
     writes = Writes()
-    headers = {
-        "Content-Type": "application/x-amz-json-1.0",
-        "X-Amz-Target": "DynamoDB_20120810.PutItem",
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={state.aws_access_key_id}/20260101/{state.region}"
-        "/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
-    }
+    signer = SigV4Auth(Credentials(state.aws_access_key_id, state.aws_secret_access_key), "dynamodb", state.region)
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-    async with aiohttp.ClientSession(connector=connector, headers=headers) as client:
+    async with aiohttp.ClientSession(connector=connector) as client:
         start = time.perf_counter()
         under_way: set[asyncio.Task[None]] = set()
         for number in range(RATE * SECONDS):
             due = start + number / RATE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            task = asyncio.create_task(_put(client, state.aws_endpoint, number, due, writes))
+            task = asyncio.create_task(_put(client, signer, state.aws_endpoint, number, due, writes))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
         await asyncio.gather(*under_way)
     return writes
 
 
-async def _put(client: aiohttp.ClientSession, endpoint: str, number: int, due: float, writes: Writes) -> None:
+async def _put(
+    client: aiohttp.ClientSession, signer: SigV4Auth, endpoint: str, number: int, due: float, writes: Writes
+) -> None:
     item = {
         "Location": {"S": f"City {number % KEYS}"},
         "MaxTemp": {"N": str(number)},
@@ -79,7 +79,11 @@ async def _put(client: aiohttp.ClientSession, endpoint: str, number: int, due: f
         "ChancesOfPrecipitation": {"N": "10"},
         "TTL": {"N": "3600"},
     }
-    async with client.post(endpoint, data=json.dumps({"TableName": TABLE, "Item": item})) as answer:
+    headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810.PutItem"}
+    body = json.dumps({"TableName": TABLE, "Item": item})
+    signed = AWSRequest("POST", f"{endpoint}/", headers, body)
+    signer.add_auth(signed)
+    async with client.post(endpoint, data=body, headers=dict(signed.headers)) as answer:
         await answer.read()
         if answer.status == 200:
             writes.latency_ms.append((time.perf_counter() - due) * 1000)

@@ -25,7 +25,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bench.dashboard import RunningDashboard, running_dashboard
-from bench.stack import running_sandbox
+from bench.stack import admin_headers, running_sandbox
 from bench.table import Table, percentile
 from provision.names import CACHE, TOPIC
 from sandbox.state import SandboxState
@@ -108,7 +108,7 @@ def _table(idle: Cost, fragment: Cost, push: Cost, pixels: list[float], rss: flo
 def _start_traffic(state: SandboxState) -> None:
     body = json.dumps({"sources": ["cities"], "rate": RATE, "count": 10_000, "deletes": 8}).encode()
     urllib.request.urlopen(
-        urllib.request.Request(f"{state.admin_url}/traffic", body, method="POST"), timeout=10
+        urllib.request.Request(f"{state.admin_url}/traffic", body, admin_headers(state), method="POST"), timeout=10
     ).close()
 
 

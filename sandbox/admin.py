@@ -6,10 +6,12 @@ GET    /faults                     the faults: POST, DELETE and GET /faults/fire
 GET    /aws-calls                  how many AWS calls came over the wire, by service and operation
 GET    /ledger                     for each pipe, what became of every record, as sandbox/ledger/ledger.py says
 POST   /momento/stop, /start       refuse connections to Momento, and accept them again; ?port=grpc or http for one
-GET    /block, /unblock            the same, as momento-local has it
+POST   /block, /unblock            the same, by the names that momento-local has
 POST   /connection/wrong-key, /right-key   the key that the pipes use
 POST   /traffic                    {"sources": ["cities"], "rate": 5, "count": 500, "deletes": 5}
 DELETE /traffic                    stop it
+
+Whatever changes something, and the ledger, which names records, wants the run's token: sandbox/admin_door.py.
 """
 
 from __future__ import annotations
@@ -70,8 +72,8 @@ class AdminApi:
                 Route("/ledger", self._ledger),
                 Route("/momento/stop", self._stop_momento, methods=["POST"]),
                 Route("/momento/start", self._start_momento, methods=["POST"]),
-                Route("/block", self._stop_momento),
-                Route("/unblock", self._start_momento),
+                Route("/block", self._stop_momento, methods=["POST"]),
+                Route("/unblock", self._start_momento, methods=["POST"]),
                 Route("/connection/wrong-key", self._wrong_key, methods=["POST"]),
                 Route("/connection/right-key", self._right_key, methods=["POST"]),
                 Route("/traffic", self._start_traffic, methods=["POST"]),

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from sandbox.bounded_http import BoundedHttp
+
 
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the sandbox decides when it ends."""
@@ -58,6 +60,9 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
+                http=BoundedHttp,
+                # Nothing here is a WebSocket: the wish to become one is passed over, and the request stays one.
+                ws="none",
                 log_level="error",
                 access_log=False,
                 lifespan="off",

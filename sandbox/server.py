@@ -18,7 +18,9 @@ from provision import names
 from provision.settings import Profile
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
+from sandbox.admin_door import AdminDoor
 from sandbox.aws.counted_calls import CountedCalls
+from sandbox.aws.door import Door
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
@@ -94,10 +96,13 @@ class Sandbox:
         )
         self.ledger = Ledger(emulator, self.pipes, self.momento, letters)
         self.traffic = TrafficControl()
+        access_key_id, secret = "SANDBOX" + secrets.token_hex(6).upper(), secrets.token_urlsafe(30)
         gateway = Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes)
         self.aws_calls = CountedCalls(gateway)
-        self._aws = HttpServer(LoopbackOnly(self.aws_calls), aws_socket)
-        self._admin = HttpServer(LoopbackOnly(AdminApi(self).app), bind(options.host, options.admin_port))
+        self._aws = HttpServer(LoopbackOnly(Door(self.aws_calls, access_key_id, secret)), aws_socket)
+        token = secrets.token_urlsafe(30)
+        admin = AdminDoor(AdminApi(self).app, token)
+        self._admin = HttpServer(LoopbackOnly(admin), bind(options.host, options.admin_port))
         self.state = SandboxState(
             pid=getpid(),
             instance=uuid.uuid4().hex,
@@ -106,13 +111,14 @@ class Sandbox:
             account_id=ACCOUNT_ID,
             stack_prefix=names.chosen().prefix,
             parts=tuple(Part(name) for name in (AWS_ENDPOINT, MOMENTO, ADMIN, STACK)),
-            aws_access_key_id="SANDBOX" + secrets.token_hex(6).upper(),
-            aws_secret_access_key=secrets.token_urlsafe(30),
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret,
             momento_host=options.host,
             momento_api_key=keys.v2_key,
             momento_v1_api_key=keys.v1_key,
             momento_oauth_client_id=self.momento.tokens.client_id,
             momento_oauth_client_secret=self.momento.tokens.client_secret,
+            admin_token=token,
         )
 
     async def start(self) -> None:

@@ -17,7 +17,13 @@ from typing import Any
 DEFAULT_DIR = Path(__file__).resolve().parent.parent / ".sandbox"
 
 #: The members that are secret.
-KEYS = ("aws_secret_access_key", "momento_api_key", "momento_v1_api_key", "momento_oauth_client_secret")
+KEYS = (
+    "aws_secret_access_key",
+    "momento_api_key",
+    "momento_v1_api_key",
+    "momento_oauth_client_secret",
+    "admin_token",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class SandboxState:
     momento_oauth_client_id: str = ""
     momento_oauth_client_secret: str = field(default="", repr=False)
     admin_url: str = ""
+    admin_token: str = field(default="", repr=False)
     stack_prefix: str = ""
 
 
@@ -101,6 +108,9 @@ def exports(state: SandboxState) -> str:
         "MOMENTO_API_KEY": state.momento_api_key,
         "MOMENTO_V1_API_KEY": state.momento_v1_api_key,
         "MOMENTO_ADMIN_URL": state.admin_url,
+        "MOMENTO_ADMIN_TOKEN": state.admin_token,
         "STACK_PREFIX": state.stack_prefix,
     }
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    exported = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    # A session token that the shell holds already would go with these keys, and AWS's clients would send it.
+    return exported + "unset AWS_SESSION_TOKEN AWS_SECURITY_TOKEN\n"

@@ -95,7 +95,8 @@ class Runtime:
 
     def admin(self) -> SandboxAdmin:
         """The sandbox's admin port. Raises SandboxNotRunning."""
-        return SandboxAdmin(self.sandbox.ready().admin_url)
+        ready = self.sandbox.ready()
+        return SandboxAdmin(ready.admin_url, ready.admin_token)
 
     def close(self) -> None:
         """Ends the jobs, closes the connections, and stops the sandbox if this process started it."""

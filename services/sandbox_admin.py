@@ -9,16 +9,17 @@ import urllib.request
 from contextlib import suppress
 from typing import Any
 
-from services.errors import InvalidInput, NotFound, ServiceFailed, Unreachable
+from services.errors import InvalidInput, NotAuthorized, NotFound, ServiceFailed, Unreachable
 
 _TIMEOUT_S = 10
 
 
 class SandboxAdmin:
-    """The admin port of one run of the sandbox. Every method raises a DashboardError."""
+    """The admin port of one run of the sandbox, whose token it wants. Every method raises a DashboardError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str) -> None:
         self._url = url
+        self._token = token
         # The admin port is on this machine; a proxy of the environment is none of its business.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -84,7 +85,7 @@ class SandboxAdmin:
             self._url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"},
         )
         try:
             with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
@@ -106,6 +107,11 @@ def _refused(path: str, error: urllib.error.HTTPError) -> Exception:
         why = ""
     if error.code == 400:
         return InvalidInput(path, f"The sandbox refused the order: {why}.", "Change the values and try again.")
+    if error.code == 401:
+        return NotAuthorized(
+            "The sandbox's admin port does not take the token of the state file.",
+            "The sandbox was started anew, or by another version: stop it and start it again.",
+        )
     if error.code == 404:
         return NotFound(f"The sandbox does not know it: {why}.", "It may be over already; look again.")
     return ServiceFailed(f"The sandbox answered {error.code} to {path}. {why}".strip())

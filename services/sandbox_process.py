@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class SandboxInfo:
     aws: AwsAccess
     momento: momento_keys.MomentoAddress | None
     admin_url: str
+    admin_token: str = field(repr=False)
 
     @property
     def failure(self) -> str:
@@ -96,6 +97,8 @@ def _info(raw: dict[str, Any]) -> SandboxInfo:
         ),
         momento=momento,
         admin_url=raw["admin_url"],
+        # A run of an earlier version has none, and wants none.
+        admin_token=raw.get("admin_token", ""),
     )
 
 

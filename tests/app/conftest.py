@@ -61,7 +61,7 @@ def empty_table(clean_table: None, sandbox_target: SandboxState) -> None:
 @pytest.fixture
 def queue_url(aws: AwsClients, sandbox_target: SandboxState) -> Iterator[str]:
     """The dead-letter queue of the run's sandbox, empty before and after; no pipe is about to put a message into it."""
-    quiet(SandboxAdmin(sandbox_target.admin_url), {})
+    quiet(SandboxAdmin(sandbox_target.admin_url, sandbox_target.admin_token), {})
     sqs = aws.client("sqs")
     url: str = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     sqs.purge_queue(QueueUrl=url)

@@ -47,7 +47,7 @@ def pipeline() -> Pipeline:
 @pytest.fixture
 def two_letters(aws: AwsClients, queue_url: str, sandbox_target: SandboxState) -> Iterator[str]:
     """The location of a record whose put and whose event failed; the fault is over."""
-    admin = SandboxAdmin(sandbox_target.admin_url)
+    admin = SandboxAdmin(sandbox_target.admin_url, sandbox_target.admin_token)
     place = f"Page {time.time_ns()}"
     admin.fail_momento(500, 2)
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(place))

@@ -93,7 +93,7 @@ def test_errors_that_are_alike_are_counted_and_lead_to_their_executions(
     aws: AwsClients, sandbox_target: SandboxState, queue_url: str
 ) -> None:
     location = town()
-    SandboxAdmin(sandbox_target.admin_url).fail_momento(503, 2)
+    SandboxAdmin(sandbox_target.admin_url, sandbox_target.admin_token).fail_momento(503, 2)
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(location))
     executions_of(location, 2, outcome="failed")
 
@@ -115,7 +115,7 @@ def test_one_execution_is_told_with_its_stages_its_data_and_its_links(
     aws: AwsClients, sandbox_target: SandboxState, queue_url: str
 ) -> None:
     location = town()
-    SandboxAdmin(sandbox_target.admin_url).fail_momento(500, 2)
+    SandboxAdmin(sandbox_target.admin_url, sandbox_target.admin_token).fail_momento(500, 2)
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(location))
     rows = table(executions_of(location, 2, outcome="failed"), "Executions")
 

@@ -35,7 +35,7 @@ def client(sandbox_target: SandboxState) -> Iterator[MomentoCache]:
 @pytest.fixture
 def stopped_momento(sandbox_target: SandboxState, empty_table: None) -> Iterator[None]:
     """Momento is stopped."""
-    admin = SandboxAdmin(sandbox_target.admin_url)
+    admin = SandboxAdmin(sandbox_target.admin_url, sandbox_target.admin_token)
     admin.stop_momento()
     yield
     admin.start_momento()

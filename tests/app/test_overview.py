@@ -66,7 +66,7 @@ def test_a_stopped_pipe_is_a_problem_until_it_runs_again(own_aws: AwsClients) ->
 
 
 def test_a_momento_that_refuses_connections_is_a_problem_until_it_is_back(own_target: SandboxState) -> None:
-    admin = SandboxAdmin(own_target.admin_url)
+    admin = SandboxAdmin(own_target.admin_url, own_target.admin_token)
     page = open_page("overview")
     admin.stop_momento()
     try:

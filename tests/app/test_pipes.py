@@ -59,7 +59,7 @@ def test_a_failed_execution_makes_the_pipe_fail_and_says_what_the_target_answere
     own_aws: AwsClients, own_target: SandboxState
 ) -> None:
     page = open_page("pipes")
-    SandboxAdmin(own_target.admin_url).fail_momento(500, 2)
+    SandboxAdmin(own_target.admin_url, own_target.admin_token).fail_momento(500, 2)
     own_aws.client("dynamodb").put_item(TableName=TABLE, Item=item("Bodø"))
 
     said = shown_until(page, lambda said: said.count("✕ FAILING") == 2, "two pipes that fail")

@@ -28,7 +28,7 @@ def fresh_runtime() -> Iterator[None]:
 @pytest.fixture
 def admin(sandbox_target: SandboxState) -> Iterator[SandboxAdmin]:
     """The admin port of the run's sandbox, with no fault on and no traffic under way afterwards."""
-    admin = SandboxAdmin(sandbox_target.admin_url)
+    admin = SandboxAdmin(sandbox_target.admin_url, sandbox_target.admin_token)
     yield admin
     admin.stop_traffic()
     admin.clear_faults()

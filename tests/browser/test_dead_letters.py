@@ -34,7 +34,7 @@ PATIENCE_MS = 40_000
 @pytest.fixture
 def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
     """The admin port of a sandbox at rest with an empty queue; no fault is on afterwards."""
-    admin, sqs = SandboxAdmin(sandbox_stack.admin_url), aws.client("sqs")
+    admin, sqs = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token), aws.client("sqs")
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     quiet(admin, {})
     sqs.purge_queue(QueueUrl=url)

@@ -20,7 +20,7 @@ PATIENCE_MS = 40_000
 @pytest.fixture
 def traffic(sandbox_stack: SandboxState) -> Iterator[SandboxAdmin]:
     """The admin port of a sandbox with traffic on it."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     admin.start_traffic("cities", 8, 5_000, 30)
     yield admin
     admin.start_momento()

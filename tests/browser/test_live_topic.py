@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import urllib.error
 import urllib.request
@@ -14,6 +13,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from provision.names import TABLE
 from sandbox.state import SandboxState
+from services.sandbox_admin import SandboxAdmin
 from tests.app.wire import item, publish
 from tests.browser.viewer import cell, expect_no_failure, go_to, main, open_page
 from tests.conftest import AwsClients
@@ -28,16 +28,11 @@ def town() -> str:
 
 
 @pytest.fixture
-def momento_comes_back(sandbox_stack: SandboxState) -> Iterator[str]:
-    """The address that stops and starts Momento; it runs again afterwards."""
-    yield f"{sandbox_stack.admin_url}/momento"
-    post(f"{sandbox_stack.admin_url}/momento/start")
-
-
-def post(address: str, content: object = None) -> None:
-    """Posts to the sandbox's admin port."""
-    body = json.dumps(content).encode() if content is not None else b""
-    urllib.request.urlopen(urllib.request.Request(address, body, method="POST"), timeout=20).close()
+def momento_comes_back(sandbox_stack: SandboxState) -> Iterator[SandboxAdmin]:
+    """The admin port, which stops and starts Momento; it runs again afterwards."""
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
+    yield admin
+    admin.start_momento()
 
 
 def board(page: Page, state: str = "live") -> Locator:
@@ -137,16 +132,16 @@ def test_a_paused_board_counts_and_shows_what_came_when_it_goes_on(
 
 
 def test_a_subscription_that_is_lost_is_said_on_the_board_and_it_goes_on(
-    page: Page, dashboard_url: str, sandbox_stack: SandboxState, momento_comes_back: str
+    page: Page, dashboard_url: str, sandbox_stack: SandboxState, momento_comes_back: SandboxAdmin
 ) -> None:
     open_page(page, dashboard_url, "live-topic")
     board(page)
 
-    post(f"{momento_comes_back}/stop")
+    momento_comes_back.stop_momento()
     lost = board(page, "reconnecting")
     expect(lost).to_contain_text("Subscription reconnecting")
 
-    post(f"{momento_comes_back}/start")
+    momento_comes_back.start_momento()
     live = board(page)
     odd = "published after the return"
     publish(sandbox_stack, odd)

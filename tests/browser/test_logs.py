@@ -31,7 +31,7 @@ def town(aws: AwsClients, sandbox_stack: SandboxState) -> str:
 def failed_town(aws: AwsClients, sandbox_stack: SandboxState) -> str:
     """A location whose record became two dead letters."""
     name = f"Town {uuid.uuid4().hex[:8]}"
-    SandboxAdmin(sandbox_stack.admin_url).fail_momento(502, 2)
+    SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token).fail_momento(502, 2)
     aws.client("dynamodb").put_item(TableName=TABLE, Item=item(name))
     return name
 

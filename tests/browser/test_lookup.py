@@ -121,7 +121,7 @@ def test_a_stale_key_is_found_by_the_check_and_made_right(
 def test_without_momento_readers_get_the_table_and_a_check_fails_in_words(
     page: Page, dashboard_url: str, sandbox_stack: SandboxState, town: str, console_errors: list[str]
 ) -> None:
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     open_page(page, dashboard_url, "lookup")
     admin.stop_momento()
     try:

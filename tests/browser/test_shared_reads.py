@@ -41,7 +41,8 @@ def two_stacks(tmp_path_factory: pytest.TempPathFactory, no_real_account: None) 
         stacks = []
         for dashboard in dashboards:
             dashboard.until_healthy()
-            stacks.append((dashboard.url, SandboxAdmin(dashboard.until_sandbox_ready().admin_url)))
+            ready = dashboard.until_sandbox_ready()
+            stacks.append((dashboard.url, SandboxAdmin(ready.admin_url, ready.admin_token)))
         yield stacks[0], stacks[1]
 
 

@@ -24,7 +24,7 @@ PATIENCE_MS = 40_000
 @pytest.fixture
 def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
     """The admin port of the run's sandbox; no fault is on and the queue is empty afterwards."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     yield admin
     admin.clear_faults()
     admin.start_momento()

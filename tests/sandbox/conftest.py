@@ -16,7 +16,7 @@ from tests.sandbox.running_pipeline import drain_queue, quiet
 @pytest.fixture
 def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
     """The admin port of the run's sandbox at rest: its queue is empty, and all faults are taken back afterwards."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     quiet(admin, {})
     drain_queue(aws)
     yield admin

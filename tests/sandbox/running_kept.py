@@ -31,7 +31,7 @@ class KeptSandbox:
     @property
     def admin(self) -> SandboxAdmin:
         """Its admin port."""
-        return SandboxAdmin(self.state.admin_url)
+        return SandboxAdmin(self.state.admin_url, self.state.admin_token)
 
     @property
     def output(self) -> str:

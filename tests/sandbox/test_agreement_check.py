@@ -37,7 +37,7 @@ def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     yield admin
     admin.clear_faults()
     admin.start_momento()

@@ -36,7 +36,7 @@ def canary(pipeline: Pipeline) -> Iterator[Canary]:
 
 @pytest.fixture
 def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     yield admin
     admin.clear_faults()
     admin.start_momento()

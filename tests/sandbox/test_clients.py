@@ -31,7 +31,7 @@ from tests.conftest import AwsClients, wait_until
 from tests.sandbox.running_pipeline import a_location, a_record, drain_queue, put_and_follow, running_pipeline
 
 AWS_CLI = shutil.which("aws")
-SECRETS = ("aws_secret_access_key", "momento_api_key", "momento_v1_api_key")
+SECRETS = ("aws_secret_access_key", "momento_api_key", "momento_v1_api_key", "admin_token")
 
 
 def shell(folder: Path, script: str) -> str:
@@ -64,6 +64,7 @@ def test_the_exports_tell_a_shell_everything(sandbox_stack: SandboxState, sandbo
     assert environment["MOMENTO_API_KEY"] == sandbox_stack.momento_api_key
     assert environment["MOMENTO_V1_API_KEY"] == sandbox_stack.momento_v1_api_key
     assert environment["MOMENTO_ADMIN_URL"] == sandbox_stack.admin_url
+    assert environment["MOMENTO_ADMIN_TOKEN"] == sandbox_stack.admin_token
     assert environment["STACK_PREFIX"] == ""
 
 

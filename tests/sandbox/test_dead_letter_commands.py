@@ -31,7 +31,7 @@ def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
 @pytest.fixture
 def two_letters(sandbox_stack: SandboxState, aws: AwsClients, pipeline: Pipeline) -> Iterator[str]:
     """The location of a record whose put and whose event failed; the fault is over."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     quiet(admin, {})
     drain_queue(aws)
     place = f"Svolvær {time.time_ns()}"

@@ -44,7 +44,7 @@ def own(pipeline: Pipeline) -> Iterator[Aws]:
 @pytest.fixture
 def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
     """The admin port of a sandbox at rest: its queue is empty, and all is put right afterwards."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     quiet(admin, {})
     drain_queue(aws)
     yield admin

@@ -58,7 +58,7 @@ def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
 @pytest.fixture
 def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
     """The admin port of a sandbox at rest, put right afterwards."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     quiet(admin, {})
     drain_queue(aws)
     yield admin

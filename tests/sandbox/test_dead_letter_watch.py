@@ -54,7 +54,7 @@ def own(pipeline: Pipeline) -> Iterator[Aws]:
 @pytest.fixture
 def admin(sandbox_stack: SandboxState, aws: AwsClients) -> Iterator[SandboxAdmin]:
     """The admin port of a sandbox at rest with an empty queue, put right afterwards."""
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     quiet(admin, {})
     drain_queue(aws)
     yield admin

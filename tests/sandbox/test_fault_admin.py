@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.stack import admin_headers
 from provision import names
 from sandbox.state import SandboxState
 from services.pipeline import Pipeline
@@ -21,12 +22,13 @@ from tests.sandbox.running_pipeline import a_location, a_record, counts, drain_q
 class Port:
     """The admin port as plain HTTP."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, state: SandboxState) -> None:
+        self._url = state.admin_url
+        self._headers = admin_headers(state)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._url + path, data, method=method)
+        request = urllib.request.Request(self._url + path, data, self._headers, method=method)
         try:
             with urllib.request.urlopen(request) as answer:
                 return answer.status, json.load(answer)
@@ -43,7 +45,7 @@ def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def port(sandbox_stack: SandboxState, admin: SandboxAdmin) -> Port:
-    return Port(sandbox_stack.admin_url)
+    return Port(sandbox_stack)
 
 
 def reads_after(admin: SandboxAdmin, records: int) -> dict[str, int]:

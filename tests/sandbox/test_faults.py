@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bench.stack import admin_headers
 from provision import names
 from sandbox.state import SandboxState
 from services.agreement import Agreement
@@ -243,7 +244,7 @@ def test_a_delete_overtakes_a_put_that_is_slow_and_the_lookup_shows_the_orphan(
     reads = reads_after(admin, 2)
     fault = {"route": "PUT /cache", "status": None, "count": 1, "delay_ms": 1000}
     request = urllib.request.Request(
-        f"{sandbox_stack.admin_url}/faults", json.dumps(fault).encode(), {"Content-Type": "application/json"}
+        f"{sandbox_stack.admin_url}/faults", json.dumps(fault).encode(), admin_headers(sandbox_stack)
     )
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200

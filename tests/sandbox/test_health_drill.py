@@ -55,7 +55,7 @@ class Stage:
         self.state = state
         self.pipeline = pipeline
         self.aws = aws
-        self.admin = SandboxAdmin(state.admin_url)
+        self.admin = SandboxAdmin(state.admin_url, state.admin_token)
 
     def fault(self, target: str, **effect: object) -> None:
         """One fault more."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.stack import admin_headers
 from sandbox.state import SandboxState
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
@@ -26,7 +27,7 @@ def pipeline(sandbox_stack: SandboxState) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def admin(sandbox_stack: SandboxState) -> Iterator[SandboxAdmin]:
-    admin = SandboxAdmin(sandbox_stack.admin_url)
+    admin = SandboxAdmin(sandbox_stack.admin_url, sandbox_stack.admin_token)
     yield admin
     admin.stop_traffic()
     admin.clear_faults()
@@ -96,7 +97,7 @@ def test_an_order_that_makes_no_sense_is_refused_with_its_reason(
     before = admin.status()["traffic"]
     data = body if isinstance(body, str) else json.dumps(body)
     request = urllib.request.Request(
-        sandbox_stack.admin_url + path, data.encode(), {"Content-Type": "application/json"}, method="POST"
+        sandbox_stack.admin_url + path, data.encode(), admin_headers(sandbox_stack), method="POST"
     )
 
     with pytest.raises(urllib.error.HTTPError) as refused:

@@ -117,4 +117,5 @@ def test_a_sandbox_that_somebody_else_runs_is_left_running(runtime: Runtime, san
     runtime.close()
 
     assert sandbox_process.running()
-    assert SandboxAdmin(sandbox_target.admin_url).status()["instance"] == sandbox_target.instance
+    admin = SandboxAdmin(sandbox_target.admin_url, sandbox_target.admin_token)
+    assert admin.status()["instance"] == sandbox_target.instance

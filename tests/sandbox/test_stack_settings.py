@@ -191,7 +191,7 @@ def test_a_log_that_cannot_be_read_is_told_beside_what_could(sandbox_stack: Sand
 
 
 def test_the_calls_that_are_counted_are_those_that_arrive(own_stack: SandboxState) -> None:
-    admin = SandboxAdmin(own_stack.admin_url)
+    admin = SandboxAdmin(own_stack.admin_url, own_stack.admin_token)
     before = sum(admin.aws_calls().values())
     with running_pipeline(own_stack) as pipeline:
         pipeline.pipes.get()

@@ -19,11 +19,14 @@ from sandbox.aws.refusals import MALFORMED, NOT_SERVED, TOO_LARGE, Refused, Shap
 from sandbox.aws.signature import Headers, Pairs, Request, Signature, is_of_signature
 
 _CBOR_PATH = re.compile(rb"/service/(\w{1,64})/operation/(\w{1,64})")
+_PIPES_PATH = re.compile(r"/(v1/pipes|tags)(/|$)")
 _OPERATION = re.compile(rb"[A-Za-z]{1,64}")
 _FORM = b"application/x-www-form-urlencoded"
 _MAXIMUM_FIELDS = 5_000
 #: Services whose errors are XML of their own kind.
 _S3 = frozenset({b"s3", b"s3-outposts", b"s3-object-lambda", b"s3express"})
+#: And those that are REST and answer in the query protocol's XML.
+_REST_XML = frozenset({b"route53", b"cloudfront"})
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def shape_of(request: Request, service: bytes = b"") -> Shape:
         return Shape.S3
     if service == b"ec2":
         return Shape.EC2
-    form = request.headers.get(b"content-type", b"").startswith(_FORM)
+    form = service in _REST_XML or request.headers.get(b"content-type", b"").startswith(_FORM)
     return Shape.QUERY if request.path == b"/" or form else Shape.REST_JSON
 
 
@@ -80,7 +83,8 @@ def call_of(request: Request, signature: Signature, body: bytes) -> Call:
 
 def _pipes(request: Request, signature: Signature, query: Pairs, body: bytes) -> Call:
     path = request.path.decode("latin-1")
-    if b"x-amz-target" in request.headers or normalize_url_path(path) != path or b"content-encoding" in request.headers:
+    odd = b"x-amz-target" in request.headers or b"content-encoding" in request.headers
+    if odd or normalize_url_path(path) != path or not _PIPES_PATH.match(path):
         raise Refused(NOT_SERVED, f"{_told(request.method)} {_told(request.path)} is no operation of pipes.")
     left = b"&".join(name + b"=" + value for name, value in query)
     kept = ((b"content-type", b"application/json"),)
@@ -114,7 +118,7 @@ def _cbor(request: Request, signature: Signature, query: Pairs, body: bytes) -> 
 
 def _form(request: Request, signature: Signature, query: Pairs, body: bytes) -> Call:
     service = BY_FORM[signature.service.decode()]
-    if request.method == b"GET" and not body:
+    if request.method in (b"GET", b"POST") and not body:
         form = b"&".join(name + b"=" + value for name, value in query)
     elif request.method == b"POST" and not query and request.headers.get(b"content-type", b"").startswith(_FORM):
         form = body

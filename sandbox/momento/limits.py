@@ -13,6 +13,8 @@ from sandbox.momento.errors import InvalidArgument, TooLarge
 MAX_ITEM_BYTES = 5 * 1024 * 1024
 #: The value of one topic message, in bytes.
 MAX_MESSAGE_BYTES = 4 * 1024
+#: A request for an access token, in bytes: four short fields.
+MAX_TOKEN_REQUEST_BYTES = 16 * 1024
 #: The longest time to live: 24 hours, in milliseconds.
 MAX_TTL_MS = 24 * 60 * 60 * 1000
 

@@ -32,7 +32,7 @@ from sandbox.momento.errors import CacheNotFound, KeyNotFound, MomentoError, Not
 from sandbox.momento.http_faults import pause, suffer
 from sandbox.momento.http_request import ClientGone, Message, Receive, Request, read_body, read_head
 from sandbox.momento.keys import KeyRing
-from sandbox.momento.limits import MAX_ITEM_BYTES, MAX_TOKEN_REQUEST_BYTES
+from sandbox.momento.limits import MAX_ITEM_BYTES, MAX_MESSAGE_BYTES, MAX_TOKEN_REQUEST_BYTES
 from sandbox.momento.oauth import GrantRefused, TokenIssuer
 from sandbox.momento.topics import Cursor, Discontinuity, Event, Topics
 
@@ -54,6 +54,7 @@ Handler = Callable[[Request], Awaitable[Answer]]
 NO_CONTENT = Answer(204)
 
 _TOKEN_ROUTE = "POST /oauth"
+_PUBLISH_ROUTE = "POST /topics"
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -76,7 +77,7 @@ class HttpApi:
             ("GET /cache", 1): self._get_item,
             ("PUT /cache", 1): self._put_item,
             ("DELETE /cache", 1): self._delete_item,
-            ("POST /topics", 2): self._publish,
+            (_PUBLISH_ROUTE, 2): self._publish,
             ("GET /topics", 2): self._poll,
             (_TOKEN_ROUTE, 1): self._grant,
         }
@@ -122,7 +123,7 @@ class HttpApi:
             return await read_body(request, MAX_TOKEN_REQUEST_BYTES)
         if not self._is_known(request.token()):
             raise NotAuthenticated("Invalid or missing API key")
-        return await read_body(request, MAX_ITEM_BYTES)
+        return await read_body(request, MAX_MESSAGE_BYTES if request.route == _PUBLISH_ROUTE else MAX_ITEM_BYTES)
 
     async def _answer(self, request: Request) -> Answer:
         handler = self._routes[request.route, len(request.names)]
@@ -177,6 +178,7 @@ class HttpApi:
         cache, name = request.names
         resume, page = request.number("sequence_number", 0), request.number("sequence_page", 0)
         self._caches.open(cache)
+        self._topics.check_room()
         topic = self._topics.open(cache, name)
         cursor = Cursor(topic, resume, page)
         wake = asyncio.Event()

@@ -57,9 +57,10 @@ class TopicRpc:
     async def subscribe(self, request: Any, context: Context) -> None:
         """Write heartbeats, messages and discontinuities until the client leaves.
 
-        Raises CacheNotFound, before any message or when the cache is deleted later, and InvalidArgument.
+        Raises CacheNotFound, before any message or when the cache is deleted later, InvalidArgument and TooMany.
         """
         self._caches.open(request.cache_name)
+        self._topics.check_room()
         topic = self._topics.open(request.cache_name, request.topic)
         cursor = Cursor(topic, request.resume_at_topic_sequence_number, request.sequence_page)
         loop = asyncio.get_running_loop()

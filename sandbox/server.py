@@ -21,6 +21,7 @@ from sandbox.admin import AdminApi
 from sandbox.aws.counted_calls import CountedCalls
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
+from sandbox.aws.memory_guard import MemoryGuard
 from sandbox.aws.tagging import TaggingFront
 from sandbox.faults.aws_calls import FaultyAws
 from sandbox.faults.board import FaultBoard
@@ -95,7 +96,7 @@ class Sandbox:
         self.ledger = Ledger(emulator, self.pipes, self.momento, letters)
         self.traffic = TrafficControl()
         gateway = Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes)
-        self.aws_calls = CountedCalls(gateway)
+        self.aws_calls = CountedCalls(MemoryGuard(gateway))
         self._aws = HttpServer(LoopbackOnly(self.aws_calls), aws_socket)
         self._admin = HttpServer(LoopbackOnly(AdminApi(self).app), bind(options.host, options.admin_port))
         self.state = SandboxState(

@@ -14,6 +14,7 @@ from provision.names import CACHE, TOPIC
 from sandbox.momento.caches import Caches
 from sandbox.momento.grpc_listener import GrpcListener
 from sandbox.momento.keys import KeyRing
+from sandbox.momento.rpc import ForKnownCallers
 from sandbox.momento.topic_rpc import TopicRpc
 from sandbox.momento.topics import Topics
 
@@ -21,7 +22,8 @@ from sandbox.momento.topics import Topics
 async def _serve(port: int, key: str, rate: int, log: str) -> None:
     caches, topics = Caches(), Topics()
     caches.create(CACHE)
-    listener = GrpcListener("127.0.0.1", (TopicRpc(caches, topics).handler(KeyRing(key, "127.0.0.1", key)),))
+    handlers = ForKnownCallers([TopicRpc(caches, topics).handler()], KeyRing(key, "127.0.0.1", key))
+    listener = GrpcListener("127.0.0.1", (handlers,))
     print(await listener.open(port), flush=True)
     written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     number = 0

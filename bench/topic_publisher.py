@@ -17,6 +17,7 @@ from provision.names import CACHE, TOPIC
 from sandbox.momento.caches import Caches
 from sandbox.momento.grpc_listener import GrpcListener
 from sandbox.momento.keys import KeyRing
+from sandbox.momento.rpc import ForKnownCallers
 from sandbox.momento.topic_rpc import TopicRpc
 from sandbox.momento.topics import Topics
 
@@ -33,7 +34,7 @@ async def _serve(rate: int, seconds: int) -> None:
     keys = KeyRing.mint("127.0.0.1")
     caches, topics = Caches(), Topics()
     caches.create(CACHE)
-    listener = GrpcListener("127.0.0.1", (TopicRpc(caches, topics).handler(keys),))
+    listener = GrpcListener("127.0.0.1", (ForKnownCallers([TopicRpc(caches, topics).handler()], keys),))
     _print({"port": await listener.open(0), "key": keys.v2_key})
     loop = asyncio.get_running_loop()
     await loop.run_in_executor(None, sys.stdin.readline)

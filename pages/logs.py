@@ -13,6 +13,7 @@ from pages import context, logs_execution, logs_insights
 from provision import names
 from services.log_export import MOST_ROWS, executions_csv, records_jsonl
 from services.log_queries import LEVELS, MESSAGE_TYPES, LogQuery
+from services.log_store import ANSWER_BYTES
 from services.log_tail import LogState, LogView
 from services.pipe_logs import Outcome
 from services.pipeline import Pipeline
@@ -259,7 +260,7 @@ def _exported_records() -> bytes:
 
 def _exports() -> None:
     with st.popover("Export", icon=":material/download:"):
-        st.write(f"What matches, at most the newest {MOST_ROWS:,}.")
+        st.write(f"What matches, at most the newest {MOST_ROWS:,}, and {ANSWER_BYTES // 2**20} MB of records.")
         st.download_button(
             "Executions as CSV", _exported_executions, "executions.csv", "text/csv", on_click="ignore", key="logs_csv"
         )

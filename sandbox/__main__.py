@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core import descriptors
 from provision import names
 from provision.names import StackNames
 from sandbox import state as state_file
@@ -85,6 +86,7 @@ def _print_env() -> int:
 
 def _run(options: argparse.Namespace) -> int:
     _keep_the_callers_shell_out()
+    descriptors.raise_limit()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         lock = hold(state_file.directory())

@@ -24,9 +24,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Jobs that may run at once in one process, and how long an ended one is kept, in seconds.
+#: Jobs that may run at once in one process; how long an ended one is kept, in seconds, and how many of them.
 MOST_RUNNING = 4
 KEPT_S = 3600.0
+MOST_KEPT = 50
 #: How long `close` waits for all jobs together to notice that they are cancelled, in seconds.
 CLOSE_S = 2.0
 
@@ -193,9 +194,12 @@ class Jobs:
             job.join(max(0.0, deadline - time.monotonic()))
 
     def _forget_old(self) -> None:
+        """Ended jobs go when their time is over, and the oldest of them when there are too many."""
+        ended = sorted(
+            (job for job in self._jobs.values() if job.progress.ended_at is not None),
+            key=lambda job: job.progress.ended_at or 0.0,
+        )
         oldest = time.time() - self._kept_s
-        self._jobs = {
-            job_id: job
-            for job_id, job in self._jobs.items()
-            if job.progress.ended_at is None or job.progress.ended_at >= oldest
-        }
+        for number, job in enumerate(ended):
+            if number < len(ended) - MOST_KEPT or (job.progress.ended_at or 0.0) < oldest:
+                del self._jobs[job.id]

@@ -23,6 +23,8 @@ EXECUTIONS = 150_000
 CHANGES_EACH = 50
 #: Points of an error group's trend.
 TREND_POINTS = 24
+#: Bytes of the lines that one answer has at most: a line may have 256 KB, and an export has thousands.
+ANSWER_BYTES = 32 * 1024 * 1024
 #: Characters of an error that its execution keeps; the record has all of it.
 _ERROR_LENGTH = 2_000
 #: Values of one statement: SQLite takes 32,766.
@@ -210,12 +212,12 @@ class LogStore:
         return _execution(rows[0]) if rows else None
 
     def records(self, query: LogQuery, limit: int, offset: int = 0) -> tuple[LogRecord, ...]:
-        """The records that match, the newest first."""
+        """The records that match, the newest first, as far as ANSWER_BYTES reach."""
         condition = of_records(query)
         return self._parsed(
-            "SELECT event_id, at_ms, raw FROM (SELECT id, event_id, at_ms FROM records "
-            f"WHERE {condition.sql} ORDER BY at_ms DESC, id DESC LIMIT ? OFFSET ?) "
-            "JOIN lines USING (id) ORDER BY at_ms DESC, id DESC",
+            "at_ms DESC, id DESC",
+            "SELECT id, event_id, at_ms, size FROM records "
+            f"WHERE {condition.sql} ORDER BY at_ms DESC, id DESC LIMIT ? OFFSET ?",
             (*condition.values, limit, offset),
         )
 
@@ -224,10 +226,9 @@ class LogStore:
         return self._counted("records", of_records(query))
 
     def records_of(self, execution_id: str) -> tuple[LogRecord, ...]:
-        """The records of one execution that are still kept, in the order of their own times."""
+        """The records of one execution that are still kept, in the order of their own times, up to ANSWER_BYTES."""
         found = self._parsed(
-            "SELECT event_id, at_ms, raw FROM records JOIN lines USING (id) WHERE execution_id = ? ORDER BY at_ms, id",
-            (execution_id,),
+            "at_ms, id", "SELECT id, event_id, at_ms, size FROM records WHERE execution_id = ?", (execution_id,)
         )
         return tuple(sorted(found, key=lambda record: record.time_ms))
 
@@ -324,9 +325,15 @@ class LogStore:
         ((count,),) = self._database.answer(f"SELECT count(*) FROM {table} WHERE {condition.sql}", condition.values)
         return int(count)
 
-    def _parsed(self, sql: str, values: tuple[Any, ...]) -> tuple[LogRecord, ...]:
-        # Not kept as an answer: a line may have 256 KB.
-        return tuple(parse(*row) for row in self._database.rows(sql, values))
+    def _parsed(self, order: str, sql: str, values: tuple[Any, ...]) -> tuple[LogRecord, ...]:
+        """The records that `sql` chooses, in this order. Not kept as an answer: a line may have 256 KB."""
+        rows = self._database.rows(
+            "SELECT event_id, at_ms, raw FROM "
+            f"(SELECT *, sum(size) OVER (ORDER BY {order}) AS so_far FROM ({sql})) JOIN lines USING (id) "
+            f"WHERE so_far <= ? ORDER BY {order}",
+            (*values, ANSWER_BYTES),
+        )
+        return tuple(parse(*row) for row in rows)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:

@@ -26,8 +26,9 @@ SCREEN = ("streamlit", "altair")
 
 #: The arrows. The longest name that fits a module rules it.
 ROOMS = {
-    "dashboard": Room(("pages", "components", "services", "provision.names"), CLIENTS),
-    "pages": Room(("pages", "components", "services", "provision.names"), CLIENTS),
+    "core": Room(("core",), CLIENTS + SCREEN),
+    "dashboard": Room(("pages", "components", "services", "provision.names", "core"), CLIENTS),
+    "pages": Room(("pages", "components", "services", "provision.names", "core"), CLIENTS),
     "components": Room(("components", "services", "provision.names"), CLIENTS),
     "services": Room(("services", "provision.names"), SCREEN),
     # It holds the stack against its declaration, the only place that says what ought to be there. It only reads.
@@ -37,7 +38,7 @@ ROOMS = {
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
     "provision.command_line": Room(("provision", "services"), SCREEN),
     "provision.stack_at_work": Room(("provision", "services"), SCREEN),
-    "sandbox": Room(("sandbox", "provision"), SCREEN),
+    "sandbox": Room(("sandbox", "provision", "core"), SCREEN),
     # It speaks Streamlit's protocol to a dashboard of another process.
     "bench.viewers": Room(("bench", "sandbox", "services", "provision.names"), ("altair",)),
     "bench": Room(("bench", "sandbox", "services", "provision.names"), SCREEN),
@@ -158,7 +159,7 @@ def test_a_name_that_is_kept_is_found(source: str, kept: list[str]) -> None:
 def test_every_room_of_the_design_has_modules() -> None:
     rooms = {name.split(".")[0] for name in PRODUCT}
 
-    assert rooms >= {"pages", "components", "services", "provision", "sandbox", "bench"}
+    assert rooms >= {"core", "pages", "components", "services", "provision", "sandbox", "bench"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from momento_wire_types import cacheclient_pb2 as wire
 
 from sandbox.momento.caches import Cache, Caches
 from sandbox.momento.errors import InvalidArgument
-from sandbox.momento.keys import KeyRing
 from sandbox.momento.rpc import Metadata, unary
 
 
@@ -22,18 +21,18 @@ class CacheRpc:
     def __init__(self, caches: Caches) -> None:
         self._caches = caches
 
-    def handler(self, keys: KeyRing) -> grpc.GenericRpcHandler:
-        """The gRPC service, open to callers with a key of the ring."""
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The gRPC service; whoever may call it is settled before."""
         methods = {
-            "Get": unary(self.get, wire._GetRequest, keys),
-            "Set": unary(self.set, wire._SetRequest, keys),
-            "SetIfNotExists": unary(self.set_if_not_exists, wire._SetIfNotExistsRequest, keys),
-            "Delete": unary(self.delete, wire._DeleteRequest, keys),
-            "KeysExist": unary(self.keys_exist, wire._KeysExistRequest, keys),
-            "Increment": unary(self.increment, wire._IncrementRequest, keys),
-            "UpdateTtl": unary(self.update_ttl, wire._UpdateTtlRequest, keys),
-            "ItemGetTtl": unary(self.item_get_ttl, wire._ItemGetTtlRequest, keys),
-            "ItemGetType": unary(self.item_get_type, wire._ItemGetTypeRequest, keys),
+            "Get": unary(self.get, wire._GetRequest),
+            "Set": unary(self.set, wire._SetRequest),
+            "SetIfNotExists": unary(self.set_if_not_exists, wire._SetIfNotExistsRequest),
+            "Delete": unary(self.delete, wire._DeleteRequest),
+            "KeysExist": unary(self.keys_exist, wire._KeysExistRequest),
+            "Increment": unary(self.increment, wire._IncrementRequest),
+            "UpdateTtl": unary(self.update_ttl, wire._UpdateTtlRequest),
+            "ItemGetTtl": unary(self.item_get_ttl, wire._ItemGetTtlRequest),
+            "ItemGetType": unary(self.item_get_type, wire._ItemGetTypeRequest),
         }
         return grpc.method_handlers_generic_handler("cache_client.Scs", methods)
 

@@ -11,8 +11,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.momento.errors import AlreadyExists, CacheNotFound, WrongType
-from sandbox.momento.limits import check_item, check_key, check_name, check_ttl
+from sandbox.momento.errors import AlreadyExists, CacheNotFound, TooMany, WrongType
+from sandbox.momento.limits import (
+    ITEM_BYTES,
+    MAX_CACHES,
+    MAX_STORED_BYTES,
+    check_item,
+    check_key,
+    check_name,
+    check_ttl,
+)
 
 #: How many other items each write looks at. Two are enough to overtake any rate of writes.
 SWEEP_PER_WRITE = 2
@@ -39,12 +47,21 @@ class Item:
     expires_at: float
 
 
+@dataclass(slots=True)
+class Room:
+    """What all caches may take together, and what they take, in bytes."""
+
+    most: int = MAX_STORED_BYTES
+    taken: int = 0
+
+
 class Cache:
     """One cache. Every method raises InvalidArgument for an empty key; times to live are in ms."""
 
-    def __init__(self, counts: Counts, clock: Callable[[], float]) -> None:
+    def __init__(self, counts: Counts, room: Room, clock: Callable[[], float]) -> None:
         self._items: OrderedDict[bytes, Item] = OrderedDict()
         self._counts = counts
+        self._room = room
         self._clock = clock
 
     def __len__(self) -> int:
@@ -63,9 +80,8 @@ class Cache:
         return item.value
 
     def set(self, key: bytes, value: bytes, ttl_ms: int) -> None:
-        """Store the value. Raises InvalidArgument for the time to live, TooLarge for the size."""
+        """Store the value. Raises InvalidArgument for the time to live, TooLarge for the size, TooMany without room."""
         check_item(key, value, ttl_ms)
-        self._counts.sets += 1
         self._store(key, value, ttl_ms)
 
     def set_if_absent(self, key: bytes, value: bytes, ttl_ms: int) -> bool:
@@ -73,7 +89,6 @@ class Cache:
         check_item(key, value, ttl_ms)
         if self._live(key) is not None:
             return False
-        self._counts.sets += 1
         self._store(key, value, ttl_ms)
         return True
 
@@ -81,7 +96,7 @@ class Cache:
         """Remove the key if it is there."""
         check_key(key)
         self._counts.deletes += 1
-        self._items.pop(key, None)
+        self._drop(key)
 
     def has(self, key: bytes) -> bool:
         """Whether the key has a value; counts as neither hit nor miss."""
@@ -112,32 +127,43 @@ class Cache:
         total = amount + (0 if item is None else _number(item.value))
         if not -INT64_MAX - 1 <= total <= INT64_MAX:
             raise WrongType("Increment leaves the range of a 64-bit number")
-        self._counts.sets += 1
         self._store(key, str(total).encode(), ttl_ms)
         return total
 
     def flush(self) -> None:
         """Remove every item."""
-        self._items.clear()
+        for key in list(self._items):
+            self._drop(key)
 
     def _live(self, key: bytes) -> Item | None:
         item = self._items.get(key)
         if item is not None and item.expires_at <= self._clock():
-            del self._items[key]
+            self._drop(key)
             return None
         return item
 
+    def _drop(self, key: bytes) -> None:
+        item = self._items.pop(key, None)
+        if item is not None:
+            self._room.taken -= _size(key, item.value)
+
     def _store(self, key: bytes, value: bytes, ttl_ms: int) -> None:
         now = self._clock()
-        self._items[key] = Item(value, now + ttl_ms / 1000)
         self._sweep(now)
+        before = self._items.get(key)
+        taken = self._room.taken + _size(key, value) - (0 if before is None else _size(key, before.value))
+        if taken > self._room.most:
+            raise TooMany(f"Storage limit exceeded: the caches hold {self._room.most // 2**20} MB")
+        self._items[key] = Item(value, now + ttl_ms / 1000)
+        self._room.taken = taken
+        self._counts.sets += 1
 
     def _sweep(self, now: float) -> None:
         """Look at the items that have waited longest: drop the expired, put the others at the end of the queue."""
         for _ in range(min(SWEEP_PER_WRITE, len(self._items))):
             key = next(iter(self._items))
             if self._items[key].expires_at <= now:
-                del self._items[key]
+                self._drop(key)
             else:
                 self._items.move_to_end(key)
 
@@ -145,8 +171,9 @@ class Cache:
 class Caches:
     """All caches by name, and what they have been asked."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, most_bytes: int = MAX_STORED_BYTES) -> None:
         self.counts = Counts()
+        self._room = Room(most_bytes)
         self._clock = clock
         self._caches: dict[str, Cache] = {}
 
@@ -159,20 +186,26 @@ class Caches:
         return cache
 
     def create(self, name: str) -> None:
-        """Make an empty cache. Raises InvalidArgument for an empty name, AlreadyExists when it is there."""
+        """Make an empty cache. Raises InvalidArgument for an empty name, AlreadyExists when it is there, TooMany."""
         check_name("Cache", name)
         if name in self._caches:
             raise AlreadyExists(f"Cache with name: {name} already exists")
-        self._caches[name] = Cache(self.counts, self._clock)
+        if len(self._caches) >= MAX_CACHES:
+            raise TooMany(f"Limit exceeded: {MAX_CACHES} caches")
+        self._caches[name] = Cache(self.counts, self._room, self._clock)
 
     def delete(self, name: str) -> None:
         """Remove the cache and all in it. Raises as `open` does."""
-        self.open(name)
+        self.open(name).flush()
         del self._caches[name]
 
     def names(self) -> list[str]:
         """The names of all caches, sorted."""
         return sorted(self._caches)
+
+
+def _size(key: bytes, value: bytes) -> int:
+    return len(key) + len(value) + ITEM_BYTES
 
 
 def _number(value: bytes) -> int:

@@ -12,7 +12,6 @@ import grpc
 from momento_wire_types import controlclient_pb2 as wire
 
 from sandbox.momento.caches import Caches
-from sandbox.momento.keys import KeyRing
 from sandbox.momento.limits import MAX_ITEM_BYTES, MAX_MESSAGE_BYTES, MAX_TTL_MS
 from sandbox.momento.rpc import Context, Metadata, unary
 from sandbox.momento.topics import Topics
@@ -28,13 +27,13 @@ class ControlRpc:
         self._caches = caches
         self._topics = topics
 
-    def handler(self, keys: KeyRing) -> grpc.GenericRpcHandler:
-        """The gRPC service, open to callers with a key of the ring."""
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The gRPC service; whoever may call it is settled before."""
         methods = {
-            "CreateCache": unary(self.create_cache, wire._CreateCacheRequest, keys),
-            "DeleteCache": unary(self.delete_cache, wire._DeleteCacheRequest, keys),
-            "ListCaches": unary(self.list_caches, wire._ListCachesRequest, keys),
-            "FlushCache": unary(self.flush_cache, wire._FlushCacheRequest, keys),
+            "CreateCache": unary(self.create_cache, wire._CreateCacheRequest),
+            "DeleteCache": unary(self.delete_cache, wire._DeleteCacheRequest),
+            "ListCaches": unary(self.list_caches, wire._ListCachesRequest),
+            "FlushCache": unary(self.flush_cache, wire._FlushCacheRequest),
         }
         return grpc.method_handlers_generic_handler("control_client.ScsControl", methods)
 

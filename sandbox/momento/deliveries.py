@@ -12,8 +12,10 @@ from typing import Any
 from sandbox.momento.http_request import Request
 from sandbox.pipes.json_paths import compact, parse
 
-#: How many requests are kept when nobody takes them: some 20 MB.
+#: How many numbers are kept when nobody takes them: some 20 MB.
 LIMIT = 500_000
+#: The largest batch of a pipe. A longer array is none of theirs, and counts as a whole.
+LARGEST_BATCH = 10_000
 #: By this EventBridge's own requests are known; whoever else calls the API is none of the ledger's business.
 USER_AGENT = b"Amazon/EventBridge/ApiDestinations"
 
@@ -34,18 +36,20 @@ class DeliveryLog:
 
     def __init__(self) -> None:
         self._fingerprints: list[Seen] = []
+        self._numbers = 0
         self._missed = 0
 
     def note(self, request: Request) -> None:
         """Keep the request if an API destination sent it."""
         if request.headers.get(b"user-agent") != USER_AGENT:
             return
-        if len(self._fingerprints) >= LIMIT:
+        if self._numbers >= LIMIT:
             self._missed += 1
             return
         where = (request.scope["method"], request.scope["raw_path"], request.scope["query_string"])
         whole = fingerprint(*where, request.body)
         elements = _elements(request.body)
+        self._numbers += 1 + len(elements)
         self._fingerprints.append(
             (whole, *(element_fingerprint(*where, each) for each in elements)) if elements else whole
         )
@@ -53,7 +57,7 @@ class DeliveryLog:
     def take(self) -> Deliveries:
         """What was noted, which is then forgotten."""
         taken = Deliveries(tuple(self._fingerprints), self._missed)
-        self._fingerprints, self._missed = [], 0
+        self._fingerprints, self._numbers, self._missed = [], 0, 0
         return taken
 
 
@@ -68,10 +72,11 @@ def element_fingerprint(method: str, raw_path: bytes, query: bytes, element: Any
 
 
 def _elements(body: bytes) -> list[Any]:
-    """The elements of a JSON array, none for any other body."""
+    """The elements of a JSON array that a batch may be, none for any other body."""
     if not body.startswith(b"["):
         return []
     try:
-        return list(parse(body))
+        elements = list(parse(body))
     except ValueError:
         return []
+    return elements if len(elements) <= LARGEST_BATCH else []

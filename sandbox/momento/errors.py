@@ -9,6 +9,7 @@
     ├── AlreadyExists       ALREADY_EXISTS        409
     ├── WrongType           FAILED_PRECONDITION   400
     ├── TooLarge            RESOURCE_EXHAUSTED    429, with `err` naming the limit
+    ├── TooMany             RESOURCE_EXHAUSTED    429, with `err` where the SDKs know the limit
     └── NotImplementedHere  UNIMPLEMENTED         501
 
 The gRPC statuses, the `err` values and the text "Cache not found" are those that the official SDKs map
@@ -93,6 +94,17 @@ class TooLarge(MomentoError):
     http_status = 429
 
     def __init__(self, details: str, err: str) -> None:
+        super().__init__(details)
+        self.err = err
+
+
+class TooMany(MomentoError):
+    """Raised when the sandbox has no more room for an item, a topic, a cache or a subscription."""
+
+    grpc_status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    http_status = 429
+
+    def __init__(self, details: str, err: str = "") -> None:
         super().__init__(details)
         self.err = err
 

@@ -1,4 +1,4 @@
-"""Faults of Momento's gRPC calls. They strike before the key is looked at, as the faults of the HTTP API do.
+"""Faults of Momento's gRPC calls. They strike calls with a known key only, as the faults of the HTTP API do.
 
 A fault of Subscribe strikes new subscriptions only; what ends those that are open is to block the port.
 """
@@ -14,7 +14,7 @@ import grpc
 from sandbox.faults.board import FaultBoard
 from sandbox.faults.fault import Fail, Fault
 from sandbox.faults.targets import Wire
-from sandbox.momento.rpc import Context
+from sandbox.momento.rpc import STRANGER, Context
 
 
 class FaultyHandlers(grpc.GenericRpcHandler):
@@ -28,13 +28,19 @@ class FaultyHandlers(grpc.GenericRpcHandler):
         """The handler of the first that has one; under a fault, one that suffers it first."""
         found = (handler.service(details) for handler in self._handlers)
         handler = next((each for each in found if each is not None), None)
+        if handler is None or handler is STRANGER:
+            return handler
         fault = self._faults.hit(Wire.GRPC, details.method.rpartition("/")[2])
-        return handler if handler is None or fault is None else _under(fault, handler)
+        return handler if fault is None else _under(fault, handler)
 
 
 def _under(fault: Fault, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    carry_out = handler.unary_stream if handler.response_streaming else handler.unary_unary
-    make = grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
+    if handler.request_streaming:
+        carry_out, make = handler.stream_stream, grpc.stream_stream_rpc_method_handler
+    elif handler.response_streaming:
+        carry_out, make = handler.unary_stream, grpc.unary_stream_rpc_method_handler
+    else:
+        carry_out, make = handler.unary_unary, grpc.unary_unary_rpc_method_handler
 
     async def handle(request: Any, context: Context) -> Any:
         await _suffer(fault, context)

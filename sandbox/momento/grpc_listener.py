@@ -19,7 +19,11 @@ OPTIONS = (
     ("grpc.server.max_pending_requests", 10_000),
     ("grpc.server.max_pending_requests_hard_limit", 20_000),
     ("grpc.so_reuseport", 0),
+    # A key of either kind takes less than 1 kB.
+    ("grpc.max_metadata_size", 16_384),
 )
+#: Calls at once, open subscriptions included; one more is RESOURCE_EXHAUSTED.
+MOST_CALLS = 5_000
 
 
 class GrpcListener:
@@ -32,7 +36,7 @@ class GrpcListener:
 
     async def open(self, port: int) -> int:
         """Listen on the port, any free one for 0; returns it. Raises RuntimeError when it cannot be had."""
-        server = grpc.aio.server(handlers=self._handlers, options=OPTIONS)
+        server = grpc.aio.server(handlers=self._handlers, options=OPTIONS, maximum_concurrent_rpcs=MOST_CALLS)
         bound = server.add_insecure_port(f"{self._host}:{port}")
         await server.start()
         self._server = server

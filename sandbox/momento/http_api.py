@@ -30,8 +30,9 @@ from sandbox.momento.caches import Caches
 from sandbox.momento.deliveries import DeliveryLog
 from sandbox.momento.errors import CacheNotFound, KeyNotFound, MomentoError, NotAuthenticated, NotFound
 from sandbox.momento.http_faults import pause, suffer
-from sandbox.momento.http_request import ClientGone, Message, Receive, Request, read_request
+from sandbox.momento.http_request import ClientGone, Message, Receive, Request, read_body, read_head
 from sandbox.momento.keys import KeyRing
+from sandbox.momento.limits import MAX_ITEM_BYTES, MAX_MESSAGE_BYTES, MAX_TOKEN_REQUEST_BYTES
 from sandbox.momento.oauth import GrantRefused, TokenIssuer
 from sandbox.momento.topics import Cursor, Discontinuity, Event, Topics
 
@@ -53,6 +54,7 @@ Handler = Callable[[Request], Awaitable[Answer]]
 NO_CONTENT = Answer(204)
 
 _TOKEN_ROUTE = "POST /oauth"
+_PUBLISH_ROUTE = "POST /topics"
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -75,7 +77,7 @@ class HttpApi:
             ("GET /cache", 1): self._get_item,
             ("PUT /cache", 1): self._put_item,
             ("DELETE /cache", 1): self._delete_item,
-            ("POST /topics", 2): self._publish,
+            (_PUBLISH_ROUTE, 2): self._publish,
             ("GET /topics", 2): self._poll,
             (_TOKEN_ROUTE, 1): self._grant,
         }
@@ -83,14 +85,13 @@ class HttpApi:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; a client that has gone is not answered."""
         try:
-            request = await read_request(scope, receive)
+            request = read_head(scope, receive)
         except MomentoError as error:
             await self._finish("other", _refusal(error), receive, send)
             return
-        except ClientGone:
-            return
         known = (request.route, len(request.names)) in self._routes
         try:
+            request = await self._with_body(request)
             answer = await self._answer(request)
         except MomentoError as error:
             answer = _refusal(error)
@@ -111,27 +112,33 @@ class HttpApi:
         self.requests[f"{route} {answer.status}"] += 1
         return True
 
-    async def _answer(self, request: Request) -> Answer:
-        handler = self._routes.get((request.route, len(request.names)))
-        if handler is None:
+    async def _with_body(self, request: Request) -> Request:
+        """The request as it is carried out. A body that nobody may send is not read, or read no further.
+
+        Raises NotFound, NotAuthenticated, InvalidArgument, TooLarge and ClientGone.
+        """
+        if (request.route, len(request.names)) not in self._routes:
             raise NotFound("There is nothing at this path for this method")
+        if request.route == _TOKEN_ROUTE:
+            return await read_body(request, MAX_TOKEN_REQUEST_BYTES)
+        if not self._is_known(request.token()):
+            raise NotAuthenticated("Invalid or missing API key")
+        return await read_body(request, MAX_MESSAGE_BYTES if request.route == _PUBLISH_ROUTE else MAX_ITEM_BYTES)
+
+    async def _answer(self, request: Request) -> Answer:
+        handler = self._routes[request.route, len(request.names)]
         if request.route == _TOKEN_ROUTE:
             fault = self._faults.hit(Wire.OAUTH, "token")
         else:
             fault = self._faults.hit(Wire.HTTP, request.route)
         if fault is None:
-            return await self._carry_out(request, handler)
+            return await handler(request)
         await suffer(fault, request)
         if fault.status is not None:
             answer = failure(fault.status, "A fault is switched on in the sandbox")
         else:
-            answer = await self._carry_out(request, handler)
+            answer = await handler(request)
         return replace(answer, bytes_per_s=fault.slow_body)
-
-    async def _carry_out(self, request: Request, handler: Handler) -> Answer:
-        if request.route != _TOKEN_ROUTE and not self._is_known(request.token()):
-            raise NotAuthenticated("Invalid or missing API key")
-        return await handler(request)
 
     def _is_known(self, token: str) -> bool:
         return self._keys.check(token) or self._tokens.check(token)
@@ -171,6 +178,7 @@ class HttpApi:
         cache, name = request.names
         resume, page = request.number("sequence_number", 0), request.number("sequence_page", 0)
         self._caches.open(cache)
+        self._topics.check_room()
         topic = self._topics.open(cache, name)
         cursor = Cursor(topic, resume, page)
         wake = asyncio.Event()
@@ -188,6 +196,12 @@ class HttpApi:
         finally:
             gone.cancel()
         return _json(200, {"items": [_event(event) for event in events]})
+
+
+def refusal_of_the_port(status: int, details: str) -> tuple[str, bytes]:
+    """Media type and body of what the port answers by itself, to a request that never becomes one."""
+    answer = failure(status, details)
+    return answer.content_type, answer.body
 
 
 def failure(status: int, details: str, err: str = "") -> Answer:

@@ -1,4 +1,4 @@
-"""What a fault does to one HTTP request, before the key is looked at."""
+"""What a fault does to one HTTP request that carries a known key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP port: uvicorn's HTTP/1.1 protocol for one ASGI app, closed and opened again on the same port.
+"""The HTTP port: uvicorn's HTTP/1.1 protocol for one ASGI app, within bounds, closed and opened again on the same port.
 
 uvicorn's own `Server` is not used: it takes over the process's signals, and its shutdown waits for open requests
 to end, where a Momento that stops must drop them.
@@ -12,10 +12,11 @@ import struct
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from core.bounded_http import BoundedConnection, Bounds
 from sandbox.http_server import close_listener
+from sandbox.momento.http_api import refusal_of_the_port
 from sandbox.momento.http_faults import RESET
 
 #: Longer than the 15 s after which aiohttp, the client of the Pipes runtime, drops an idle connection: the client
@@ -23,8 +24,17 @@ from sandbox.momento.http_faults import RESET
 KEEP_ALIVE_SECONDS = 75
 
 
-class _Connection(HttpToolsProtocol):
-    """uvicorn's connection, which an app may also reset."""
+#: Each of the three pipes has a few; a load test of the dashboard has 50.
+MOST_CONNECTIONS = 1_000
+
+
+class _Connection(BoundedConnection):
+    """A connection that an app may also reset, and that refuses in Momento's words."""
+
+    bounds = Bounds(connections=MOST_CONNECTIONS)
+
+    def refusal(self, status: int, words: str) -> tuple[str, bytes]:
+        return refusal_of_the_port(status, words)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

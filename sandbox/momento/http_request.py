@@ -1,4 +1,4 @@
-"""One HTTP request as the API reads it: route, names in the path, parameters, key, body.
+"""One HTTP request as the API reads it: route, names in the path, parameters, key, and then its body.
 
 Path segments and parameters are percent-decoded from the raw bytes, so a name may hold a slash or any text.
 """
@@ -8,12 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from sandbox.momento.errors import InvalidArgument, TooLarge
-from sandbox.momento.limits import MAX_ITEM_BYTES
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -25,7 +24,10 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`route` is the method and the first path segment ("PUT /cache"), `names` the decoded segments after it."""
+    """`route` is the method and the first path segment ("PUT /cache"), `names` the decoded segments after it.
+
+    `body` is empty until `read_body` has read it.
+    """
 
     route: str
     names: tuple[str, ...]
@@ -75,13 +77,36 @@ class Request:
         return media_type.strip().lower() == b"application/octet-stream"
 
 
-async def read_request(scope: Message, receive: Receive) -> Request:
-    """The request with its whole body. Raises ClientGone, InvalidArgument and TooLarge."""
-    body = await _read_body(receive)
+def read_head(scope: Message, receive: Receive) -> Request:
+    """The request without its body. Raises InvalidArgument."""
     route, names = split_path(scope)
     query = scope["query_string"].decode("latin-1")
     params = dict(parse_qsl(query, keep_blank_values=True, errors="surrogateescape"))
-    return Request(route, names, params, dict(scope["headers"]), body, scope, receive)
+    if sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
+        raise InvalidArgument("Only one Authorization header must be set")
+    return Request(route, names, params, dict(scope["headers"]), b"", scope, receive)
+
+
+async def read_body(request: Request, most: int) -> Request:
+    """The request with its whole body, of which no more than `most` bytes are read. Raises ClientGone and TooLarge."""
+    too_large = TooLarge(f"Request limit exceeded: {most} bytes", "request_size_limit_exceeded")
+    # The parser has refused a length that is no number, and one beside Transfer-Encoding.
+    if int(request.headers.get(b"content-length", b"0")) > most:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > most:
+            raise too_large
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return replace(request, body=b"".join(chunks))
 
 
 def split_path(scope: Message) -> tuple[str, tuple[str, ...]]:
@@ -100,22 +125,3 @@ def _from_base64(encoded: str) -> bytes:
         return base64.b64decode(encoded + padding, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise InvalidArgument("key_base64 is not URL-safe base64") from None
-
-
-async def _read_body(receive: Receive) -> bytes:
-    """The body; one that is over the largest limit is read to its end but not kept."""
-    chunks: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= MAX_ITEM_BYTES:
-            chunks.append(chunk)
-        more = message.get("more_body", False)
-    if size > MAX_ITEM_BYTES:
-        raise TooLarge(f"Request limit exceeded: {MAX_ITEM_BYTES} bytes", "request_size_limit_exceeded")
-    return b"".join(chunks)

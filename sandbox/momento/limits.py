@@ -13,6 +13,17 @@ from sandbox.momento.errors import InvalidArgument, TooLarge
 MAX_ITEM_BYTES = 5 * 1024 * 1024
 #: The value of one topic message, in bytes.
 MAX_MESSAGE_BYTES = 4 * 1024
+#: What all items together may take, in bytes, keys and ITEM_BYTES for each included: a million weather records.
+#: The service's own limit depends on the account.
+MAX_STORED_BYTES = 512 * 1024 * 1024
+#: What an item takes beside its key and value.
+ITEM_BYTES = 250
+#: Caches, topics of all caches together, and open subscriptions.
+MAX_CACHES, MAX_TOPICS, MAX_SUBSCRIPTIONS = 100, 200, 4_000
+#: The name of a cache or topic, in bytes. Assumed: the service's own limit is not documented.
+MAX_NAME_BYTES = 1_024
+#: A request for an access token, in bytes: four short fields.
+MAX_TOKEN_REQUEST_BYTES = 16 * 1024
 #: The longest time to live: 24 hours, in milliseconds.
 MAX_TTL_MS = 24 * 60 * 60 * 1000
 
@@ -44,6 +55,8 @@ def check_message(value: str | bytes) -> None:
 
 
 def check_name(what: str, name: str) -> None:
-    """Raises InvalidArgument when the name of a cache or topic is empty; `what` says which of them it is."""
+    """Raises InvalidArgument when the name of a cache or topic is empty or too long; `what` says which it is."""
     if not name:
         raise InvalidArgument(f"{what} name must not be empty")
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise InvalidArgument(f"{what} name must have at most {MAX_NAME_BYTES} bytes")

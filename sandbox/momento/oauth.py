@@ -18,6 +18,8 @@ from urllib.parse import parse_qsl, unquote
 
 #: How long a token is good for, in seconds.
 LIFETIME_S = 3600.0
+#: How many tokens are good at once; one more ends the oldest.
+MOST_TOKENS = 1_000
 
 _BEARER = "Bearer "
 
@@ -73,7 +75,10 @@ class TokenIssuer:
         return hmac.compare_digest(given.client_secret.encode(), self.client_secret.encode()) and right_id
 
     def _forget_old(self) -> None:
+        """Those whose time is over, and the oldest when there are as many as may be."""
         now = self._clock()
+        if len(self._ends) >= MOST_TOKENS:
+            del self._ends[next(iter(self._ends))]
         self._ends = {token: end for token, end in self._ends.items() if end > now}
 
 

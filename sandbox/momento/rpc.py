@@ -1,4 +1,4 @@
-"""What every RPC has in common: the key is checked, a refusal becomes a gRPC status, unknown methods are named.
+"""What every RPC has in common: the key is checked first, a refusal becomes a gRPC status, unknown methods are named.
 
 Handlers are plain functions of a request and the call's metadata; nothing here or in them waits, so each unary
 call is answered within one turn of the loop.
@@ -6,7 +6,7 @@ call is answered within one turn of the loop.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from operator import methodcaller
 from typing import Any, NoReturn
 
@@ -29,21 +29,13 @@ async def refuse(context: Context, error: MomentoError) -> NoReturn:
     await context.abort(error.grpc_status, error.details, (("err", error.err),) if error.err else ())
 
 
-def authenticated(context: Context, keys: KeyRing) -> Metadata:
-    """The metadata of the call. Raises NotAuthenticated unless it carries a valid key, raw and without a scheme."""
-    pairs: Any = context.invocation_metadata()
-    metadata: Metadata = dict(pairs)
-    if not keys.check(metadata.get("authorization", "")):
-        raise NotAuthenticated("Invalid authentication credentials to connect to the cache service")
-    return metadata
-
-
-def unary(function: Unary, request_type: Any, keys: KeyRing) -> grpc.RpcMethodHandler[Any, Any]:
-    """The method handler that serves `function` to callers with a valid key."""
+def unary(function: Unary, request_type: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    """The method handler that serves `function`."""
 
     async def handle(request: Any, context: Context) -> Any:
         try:
-            return function(request, authenticated(context, keys))
+            pairs: Any = context.invocation_metadata()
+            return function(request, dict(pairs))
         except MomentoError as error:
             await refuse(context, error)
 
@@ -52,19 +44,41 @@ def unary(function: Unary, request_type: Any, keys: KeyRing) -> grpc.RpcMethodHa
     )
 
 
-def stream(
-    function: Callable[[Any, Context], Awaitable[None]], request_type: Any, keys: KeyRing
-) -> grpc.RpcMethodHandler[Any, Any]:
+def stream(function: Callable[[Any, Context], Awaitable[None]], request_type: Any) -> grpc.RpcMethodHandler[Any, Any]:
     """The method handler of a response stream. `function` writes bytes to the context, ready for the wire."""
 
     async def handle(request: Any, context: Context) -> None:
         try:
-            authenticated(context, keys)
             await function(request, context)
         except MomentoError as error:
             await refuse(context, error)
 
     return grpc.unary_stream_rpc_method_handler(handle, request_deserializer=request_type.FromString)
+
+
+async def _refuse_a_stranger(_: Any, context: Context) -> None:
+    await refuse(context, NotAuthenticated("Invalid authentication credentials to connect to the cache service"))
+
+
+#: Answers a call without a valid key. As a handler of streams it reads no message of the call, however long that is.
+STRANGER: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(_refuse_a_stranger)
+
+
+class ForKnownCallers(grpc.GenericRpcHandler):
+    """Handlers as one, open to callers with a valid key, raw and without a scheme; for all others it is STRANGER."""
+
+    def __init__(self, handlers: Sequence[grpc.GenericRpcHandler], keys: KeyRing) -> None:
+        self._handlers = tuple(handlers)
+        self._keys = keys
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The handler of the first that has one, or STRANGER; None when there is no such method."""
+        found = (handler.service(details) for handler in self._handlers)
+        handler = next((each for each in found if each is not None), None)
+        if handler is None:
+            return None
+        given = [value for name, value in details.invocation_metadata or () if name == "authorization"]
+        return handler if len(given) == 1 and self._keys.check(str(given[0])) else STRANGER
 
 
 class UnknownMethods(grpc.GenericRpcHandler):
@@ -76,4 +90,4 @@ class UnknownMethods(grpc.GenericRpcHandler):
         async def handle(_: Any, context: Context) -> None:
             await refuse(context, NotImplementedHere(f"{details.method} is not part of the sandbox"))
 
-        return grpc.unary_unary_rpc_method_handler(handle)
+        return grpc.stream_stream_rpc_method_handler(handle)

@@ -25,7 +25,7 @@ from sandbox.momento.http_api import HttpApi
 from sandbox.momento.http_listener import HttpListener
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.oauth import TokenIssuer
-from sandbox.momento.rpc import UnknownMethods
+from sandbox.momento.rpc import ForKnownCallers, UnknownMethods
 from sandbox.momento.topic_rpc import TopicRpc
 from sandbox.momento.topics import Topics
 
@@ -65,13 +65,12 @@ class MomentoService:
         self._api = HttpApi(self._caches, self._topics, keys, self.tokens, self.faults)
         self._http = HttpListener(host, self._api)
         self._topic_rpc = TopicRpc(self._caches, self._topics)
-        handlers = (
-            CacheRpc(self._caches).handler(keys),
-            self._topic_rpc.handler(keys),
-            ControlRpc(self._caches, self._topics).handler(keys),
-            ping_handler(),
-            UnknownMethods(),
+        keyed = (
+            CacheRpc(self._caches).handler(),
+            self._topic_rpc.handler(),
+            ControlRpc(self._caches, self._topics).handler(),
         )
+        handlers = (ForKnownCallers(keyed, keys), ping_handler(), UnknownMethods())
         self._grpc = GrpcListener(host, (FaultyHandlers(handlers, self.faults),))
         self._open: set[Port] = set()
 

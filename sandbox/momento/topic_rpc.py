@@ -20,7 +20,6 @@ from momento_wire_types import common_pb2
 
 from sandbox.momento.caches import Caches
 from sandbox.momento.errors import CacheNotFound, InvalidArgument
-from sandbox.momento.keys import KeyRing
 from sandbox.momento.rpc import Context, Metadata, stream, unary
 from sandbox.momento.topics import Cursor, Discontinuity, Event, Topics
 
@@ -38,11 +37,11 @@ class TopicRpc:
         self._topics = topics
         self._streams: set[asyncio.Task[Any]] = set()
 
-    def handler(self, keys: KeyRing) -> grpc.GenericRpcHandler:
-        """The gRPC service, open to callers with a key of the ring."""
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The gRPC service; whoever may call it is settled before."""
         methods = {
-            "Publish": unary(self.publish, wire._PublishRequest, keys),
-            "Subscribe": stream(self.subscribe, wire._SubscriptionRequest, keys),
+            "Publish": unary(self.publish, wire._PublishRequest),
+            "Subscribe": stream(self.subscribe, wire._SubscriptionRequest),
         }
         return grpc.method_handlers_generic_handler("cache_client.pubsub.Pubsub", methods)
 
@@ -58,9 +57,10 @@ class TopicRpc:
     async def subscribe(self, request: Any, context: Context) -> None:
         """Write heartbeats, messages and discontinuities until the client leaves.
 
-        Raises CacheNotFound, before any message or when the cache is deleted later, and InvalidArgument.
+        Raises CacheNotFound, before any message or when the cache is deleted later, InvalidArgument and TooMany.
         """
         self._caches.open(request.cache_name)
+        self._topics.check_room()
         topic = self._topics.open(request.cache_name, request.topic)
         cursor = Cursor(topic, request.resume_at_topic_sequence_number, request.sequence_page)
         loop = asyncio.get_running_loop()

@@ -23,10 +23,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
-from sandbox.momento.limits import check_message, check_name
+from sandbox.momento.errors import TooMany
+from sandbox.momento.limits import MAX_SUBSCRIPTIONS, MAX_TOPICS, check_message, check_name
 
-#: How many messages a topic keeps for subscribers that come back.
-HISTORY = 1_000
+#: How many messages a topic keeps for subscribers that come back, and how many bytes they may take together.
+HISTORY, HISTORY_BYTES = 1_000, 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +58,9 @@ class Topic:
         self.page = page
         self.closed = False
         self.next_sequence = 1
-        self._messages: deque[Message] = deque(maxlen=history)
+        self._messages: deque[Message] = deque()
+        self._history = history
+        self._bytes = 0
         self._watchers: set[Callable[[], None]] = set()
 
     @property
@@ -75,6 +78,9 @@ class Topic:
         check_message(value)
         message = Message(self.next_sequence, self.page, value)
         self._messages.append(message)
+        self._bytes += len(value)
+        while len(self._messages) > self._history or self._bytes > HISTORY_BYTES:
+            self._bytes -= len(self._messages.popleft().value)
         self.next_sequence += 1
         self._wake()
         return message
@@ -148,10 +154,15 @@ class Topics:
         self._topics: dict[tuple[str, str], Topic] = {}
 
     def open(self, cache: str, name: str) -> Topic:
-        """The topic, begun if need be. Raises InvalidArgument for an empty name; the cache is the caller's to check."""
+        """The topic, begun if need be; the cache is the caller's to check.
+
+        Raises InvalidArgument for an empty name, TooMany when there are as many topics as may be.
+        """
         topic = self._topics.get((cache, name))
         if topic is None:
             check_name("Topic", name)
+            if len(self._topics) >= MAX_TOPICS:
+                raise TooMany(f"Limit exceeded: {MAX_TOPICS} topics")
             self._last_page = max(int(self._wall_clock()), self._last_page + 1)
             topic = self._topics[cache, name] = Topic(self._last_page)
         return topic
@@ -165,6 +176,11 @@ class Topics:
         """End every topic of the cache."""
         for key in [key for key in self._topics if key[0] == cache]:
             self._topics.pop(key).close()
+
+    def check_room(self) -> None:
+        """Raises TooMany when there is no place for one more subscription."""
+        if self.subscribers >= MAX_SUBSCRIPTIONS:
+            raise TooMany(f"Limit exceeded: {MAX_SUBSCRIPTIONS} subscriptions", "topic_subscriptions_limit_exceeded")
 
     @property
     def subscribers(self) -> int:

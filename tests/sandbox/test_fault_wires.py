@@ -72,7 +72,7 @@ async def test_a_reset_cuts_the_connection_and_nothing_is_carried_out(
 async def test_a_reset_is_a_reset_and_not_an_end(momento: MomentoService) -> None:
     switch_on(momento, target="momento.http *", fail="reset")
     reader, writer = await asyncio.open_connection(momento.host, momento.http_port)
-    writer.write(b"GET /cache/c?key=k HTTP/1.1\r\nHost: x\r\n\r\n")
+    writer.write(f"GET /cache/c?key=k&token={momento.keys.v2_key} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
     with pytest.raises(ConnectionResetError):
         await asyncio.wait_for(reader.read(), 10)

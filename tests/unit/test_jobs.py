@@ -130,6 +130,16 @@ def test_an_ended_job_is_kept_for_its_time_and_a_running_one_for_ever() -> None:
         jobs.close()
 
 
+def test_ended_jobs_are_bounded_in_number_and_the_oldest_goes(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.jobs.MOST_KEPT", 2)
+    done = []
+    for _ in range(3):
+        done.append(jobs.start("Reading", lambda control: None))
+        assert ended(done[-1]) is JobState.DONE
+
+    assert [jobs.get(job.id) for job in done] == [None, *done[1:]]
+
+
 def test_close_ends_what_runs_and_nothing_starts_after_it() -> None:
     jobs = Jobs()
     job = jobs.start("Reading", until_cancelled)

@@ -254,6 +254,14 @@ def test_lines_of_a_quarter_of_a_megabyte_are_bounded_by_their_bytes(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50_000
 
 
+def test_an_answer_is_bounded_by_the_bytes_of_its_lines(store: LogStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_store, "ANSWER_BYTES", 2_500)
+    store.add([RawEvent(f"long {number}", BEGIN_MS + number, f"{number} " + "x" * 998) for number in range(5)])
+
+    assert [record.raw[0] for record in store.records(LogQuery(), 100)] == ["4", "3"]
+    assert [record.raw[0] for record in store.records(LogQuery(), 100, 2)] == ["2", "1"]
+
+
 def test_executions_are_bounded_too(store: LogStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_store, "EXECUTIONS", 2)
     store.add(FULL)

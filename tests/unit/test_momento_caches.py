@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from sandbox.momento.caches import Cache, Caches, Counts
-from sandbox.momento.errors import AlreadyExists, CacheNotFound, InvalidArgument, TooLarge, WrongType
-from sandbox.momento.limits import MAX_ITEM_BYTES, MAX_TTL_MS
+from sandbox.momento.caches import Cache, Caches, Counts, Room
+from sandbox.momento.errors import AlreadyExists, CacheNotFound, InvalidArgument, TooLarge, TooMany, WrongType
+from sandbox.momento.limits import ITEM_BYTES, MAX_CACHES, MAX_ITEM_BYTES, MAX_TTL_MS
 
 
 class Clock:
@@ -31,7 +31,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def cache(clock: Clock) -> Cache:
-    return Cache(Counts(), clock)
+    return Cache(Counts(), Room(), clock)
 
 
 def test_an_item_is_there_until_its_time_to_live_is_over(cache: Cache, clock: Clock) -> None:
@@ -153,7 +153,7 @@ class CacheAgainstModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.cache = Cache(Counts(), self.clock)
+        self.cache = Cache(Counts(), Room(), self.clock)
         self.model: dict[bytes, tuple[bytes, float]] = {}
 
     def living(self) -> dict[bytes, bytes]:
@@ -202,3 +202,39 @@ class CacheAgainstModel(RuleBasedStateMachine):
 
 TestCacheAgainstModel = CacheAgainstModel.TestCase
 TestCacheAgainstModel.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+def test_what_all_caches_hold_is_bounded_and_room_comes_back_however_an_item_goes(clock: Clock) -> None:
+    each = ITEM_BYTES + 10
+    caches = Caches(clock, most_bytes=2 * each)
+    for name in ("a", "b"):
+        caches.create(name)
+        caches.open(name).set(b"k", bytes(9), 1_000)
+
+    with pytest.raises(TooMany, match="Storage limit exceeded"):
+        caches.open("a").set(b"x", b"", 1_000)
+    assert caches.open("a").get(b"x") is None
+
+    caches.open("a").set(b"k", bytes(8), 1_000)
+    ways: list[Callable[[], object]] = [
+        lambda: caches.open("a").delete(b"k"),
+        lambda: caches.open("a").flush(),
+        lambda: setattr(clock, "now", clock.now + 2),
+        lambda: caches.delete("b"),
+    ]
+    for go in ways:
+        caches.open("a").set(b"k", bytes(9), 1_000)
+        go()
+        caches.open("a").set(b"k", bytes(9), 1_000)
+    caches.open("a").set(b"x", bytes(9), 1_000)
+    with pytest.raises(TooMany):
+        caches.open("a").set(b"y", b"", 1_000)
+
+
+def test_caches_are_bounded_in_number(clock: Clock) -> None:
+    caches = Caches(clock)
+    for number in range(MAX_CACHES):
+        caches.create(str(number))
+
+    with pytest.raises(TooMany):
+        caches.create("one more")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.momento.errors import InvalidArgument, TooLarge
-from sandbox.momento.limits import MAX_MESSAGE_BYTES
-from sandbox.momento.topics import Cursor, Discontinuity, Message, Topic, Topics
+from sandbox.momento.errors import InvalidArgument, TooLarge, TooMany
+from sandbox.momento.limits import MAX_MESSAGE_BYTES, MAX_TOPICS
+from sandbox.momento.topics import HISTORY_BYTES, Cursor, Discontinuity, Message, Topic, Topics
 
 PAGE = 1_700_000_000
 
@@ -161,3 +161,27 @@ def test_dropping_a_cache_ends_its_topics_and_no_others() -> None:
 def test_an_empty_topic_name_is_refused() -> None:
     with pytest.raises(InvalidArgument):
         Topics().publish("cache", "", "text")
+
+
+def test_large_messages_leave_room_for_fewer_and_one_who_comes_back_is_told() -> None:
+    topic = Topic(page=7)
+    for _ in range(500):
+        topic.publish("x" * 4_096)
+
+    events = Cursor(topic, resume=2, page=7).take()
+
+    assert isinstance(events[0], Discontinuity)
+    assert sum(len(event.value) for event in events[1:] if isinstance(event, Message)) <= HISTORY_BYTES
+    assert topic.next_sequence == 501
+
+
+def test_topics_are_bounded_in_number_and_their_names_in_length() -> None:
+    topics = Topics()
+    for number in range(MAX_TOPICS):
+        topics.open("c", str(number))
+
+    topics.open("c", "0")
+    with pytest.raises(TooMany):
+        topics.open("c", "one more")
+    with pytest.raises(InvalidArgument):
+        Topics().open("c", "x" * 2_000)

@@ -1,0 +1,1 @@
+"""What everything stands on. Imports nothing of ours."""

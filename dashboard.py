@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pages import live_route
 from pages.bounds import VisitorBounds
+from pages.web_doors import WebDoors
 from services.errors import NotConfigured
 from services.live_push import LiveHub
 from services.runtime import registry
@@ -120,5 +121,5 @@ app = st.App(
     Path(__file__).parent / "pages" / "navigation.py",
     lifespan=lifespan,
     routes=[live_route.route(hub)],
-    middleware=[Middleware(SecurityHeaders), Middleware(VisitorBounds)],
+    middleware=[Middleware(SecurityHeaders), Middleware(WebDoors), Middleware(VisitorBounds)],
 )

@@ -179,13 +179,16 @@ class _FragmentViewer:
 
     def __init__(self, dashboard: RunningDashboard, seen: Seen) -> None:
         self._url = f"ws://127.0.0.1:{dashboard.port}/_stcore/stream"
+        self._origin = f"http://127.0.0.1:{dashboard.port}"
         self._seen = seen
         self._page = ""
         self._fragments: dict[str, float] = {}
 
     async def open(self, session: aiohttp.ClientSession) -> None:
         """Runs the page and notes its refreshing parts."""
-        self._socket = await session.ws_connect(self._url, protocols=("streamlit",), max_msg_size=0)
+        self._socket = await session.ws_connect(
+            self._url, protocols=("streamlit",), max_msg_size=0, origin=self._origin
+        )
         ask = BackMsg()
         ask.rerun_script.query_string = "push=false&window=1m"
         ask.rerun_script.page_name = "live-topic"

@@ -1,5 +1,5 @@
 """Whether the person at this page may change things. Asked where a change is offered, and again where it is made:
-a disabled button is no protection against a browser that sends its click all the same (facts/streamlit.md, section 5).
+a disabled button is no protection against a browser that sends its click all the same.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ import time
 
 import streamlit as st
 
-from pages import context
+from pages import context, web_doors
 from services import access
-from services.access import Person, Role
+from services.access import Person, Role, Served
 from services.errors import NotPermitted
+
+#: Settings of Streamlit that only make sense where a proxy, or a page of another origin, stands before the dashboard.
+_FOR_PROXIES = ("server.baseUrlPath", "browser.serverAddress", "server.corsAllowedOrigins", "server.trustedUserHeaders")
 
 
 def signed_in() -> bool:
@@ -31,7 +34,24 @@ def person() -> Person:
         return access.signed_in_person(st.user.to_dict(), context.runtime().config.operators, time.time())
     if sign_in_offered():
         return access.NOBODY
-    return access.local_person(st.get_option("server.address"), st.get_option("server.allowedHosts"))
+    headers = st.context.headers
+    if web_doors.in_use and not headers:
+        # The connection ended while its last click is worked on: who made it cannot be told any more.
+        return access.NOBODY
+    return access.local_person(_served(), headers)
+
+
+def _served() -> Served:
+    return Served(
+        st.get_option("server.address"),
+        st.get_option("server.allowedHosts") or (),
+        context.runtime().config.local_operator,
+        next((name for name in _FOR_PROXIES if _is_for_proxy(st.get_option(name))), ""),
+    )
+
+
+def _is_for_proxy(value: object) -> bool:
+    return bool(value) and value not in access.LOOPBACK
 
 
 def is_operator() -> bool:

@@ -1,23 +1,21 @@
 """`/live/updates`: the stream of a view of the live topic, for the board on the page of that name.
 
 The same people may open it as the page: whoever reaches the dashboard under one of its names, from a page of its own.
-Streamlit checks that for its websocket only, so it is checked again here.
+`web_doors` sees to that for all that the app answers; the stream is stricter: nobody opens it as a page.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
-from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
+from pages import web_doors
 from services import live_view
 from services.errors import InvalidInput, Throttled
 from services.live_push import LiveHub, Viewer
@@ -47,7 +45,7 @@ def route(hub: LiveHub) -> Route:
         if request.method != "GET":
             # Starlette adds HEAD to GET, and the head of a stream would be a stream.
             return PlainTextResponse("Only GET is answered.", 405, {**_HEADERS, "allow": "GET"})
-        refusal = _refusal(request.headers)
+        refusal = _refusal(request)
         if refusal:
             return PlainTextResponse(refusal, 403, _HEADERS)
         if len(request.url.query) > LONGEST_QUERY:
@@ -63,16 +61,13 @@ def route(hub: LiveHub) -> Route:
     return Route(path(), updates, methods=["GET"])
 
 
-def _refusal(headers: Mapping[str, str]) -> str:
-    """Why a request with these headers gets nothing, or "". Browsers send an Origin to another origin always."""
-    host = headers.get("host")
-    if host is None or not is_host_allowed(host):
-        return "The dashboard does not answer to this name."
-    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        return "Only the dashboard's own page may follow the topic."
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-        return "Only the dashboard's own page may follow the topic."
+def _refusal(request: Request) -> str:
+    """Why a request gets nothing, or ""."""
+    if web_doors.wrong_name(request.headers):
+        return web_doors.WRONG_NAME
+    opened = request.headers.get("sec-fetch-site") == "none"
+    if opened or web_doors.foreign_page(request.headers, web_doors.is_secure(request.scope), needs_origin=False):
+        return web_doors.FOREIGN_PAGE
     return ""
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from components import formats
-from pages import access
+from pages import access, start
 from provision import names
 from services.access import Role
 from services.api_calls import lately
@@ -39,7 +39,7 @@ def _person() -> None:
     someone = access.person()
     if someone.role is Role.VIEWER:
         st.badge("Read-only", icon=":material/lock:", color="orange")
-        st.caption(f"{someone.reason.capitalize()}.")
+        st.caption(f"{someone.reason[:1].upper()}{someone.reason[1:]}.")
     if access.signed_in():
         st.text(someone.name)
         st.button("Sign out", on_click=st.logout)
@@ -104,7 +104,7 @@ def _no_sandbox(runtime: Runtime, error: SandboxNotRunning) -> None:
         return
     st.badge("Sandbox: not running", icon=":material/error:", color="red")
     st.text(error.what)
-    st.button("Start it again", on_click=runtime.start)
+    start.button("Start it again", runtime)
 
 
 def _aws(pipeline: Pipeline) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
-from services.errors import SandboxNotRunning
+from components.boxes import error_box
+from pages import access
+from services.errors import DashboardError, SandboxNotRunning
 from services.runtime import Runtime
 
 _SIGNS = {"ready": "✓", "starting": "…", "waiting": "·", "failed": "✕"}
@@ -20,7 +24,26 @@ def show(runtime: Runtime, error: SandboxNotRunning) -> None:
     st.title("The sandbox is not running")
     st.text(error.what)
     st.text(error.advice)
-    st.button("Start the sandbox", type="primary", on_click=runtime.start)
+    if "start_error" in st.session_state:
+        error_box(st.session_state.start_error)
+    button("Start the sandbox", runtime, type="primary")
+
+
+def button(label: str, runtime: Runtime, type: Literal["primary", "secondary"] = "secondary") -> None:
+    """The button that starts it, for operators; others read who may."""
+    if access.is_operator():
+        st.button(label, type=type, on_click=_start, args=(runtime,))
+    else:
+        st.caption("An operator can start it.")
+
+
+def _start(runtime: Runtime) -> None:
+    st.session_state.pop("start_error", None)
+    try:
+        access.require_operator("Starting the sandbox")
+        runtime.start()
+    except DashboardError as error:
+        st.session_state.start_error = error
 
 
 @st.fragment(run_every=0.3)

@@ -12,7 +12,7 @@ from components.boxes import error_box
 from pages import access, weather_jobs
 from pages.weather_acts import attempt
 from services import weather_csv
-from services.errors import InvalidInput
+from services.errors import DashboardError
 from services.record_files import Comparison
 from services.texts import short
 from services.weather import plain
@@ -64,8 +64,9 @@ def _read() -> None:
     if upload is None:
         return
     try:
+        access.require_operator("Comparing a file with the table")
         found = weather_csv.read(upload.getvalue())
-    except InvalidInput as error:
+    except DashboardError as error:
         state.weather_file_error = error
         return
     state.weather_csv = found

@@ -13,7 +13,8 @@ import streamlit as st
 
 from components import formats
 from components.boxes import error_box
-from pages import context, weather_outcome
+from pages import access, context, weather_outcome
+from pages.weather_acts import attempt
 from services import record_files, weather_csv
 from services.batch_audit import run_audited
 from services.batch_journeys import BatchJourney
@@ -116,7 +117,15 @@ def _running(job: Job[Any]) -> None:
         # What comes of it changes more than this part of the page.
         st.rerun()
     _standing(job, progress)
-    st.button("Cancel", key="weather_job_cancel", on_click=job.cancel, icon=":material/stop:")
+    st.button("Cancel", key="weather_job_cancel", on_click=_cancel, args=(job,), icon=":material/stop:")
+
+
+def _cancel(job: Job[Any]) -> None:
+    def act() -> None:
+        access.require_operator("Stopping a job")
+        job.cancel()
+
+    attempt(act)
 
 
 def _standing(job: Job[Any], progress: Progress) -> None:

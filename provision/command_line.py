@@ -29,6 +29,7 @@ from services import aws, config
 from services.environment import read_environment
 from services.errors import DashboardError
 from services.momento import MomentoCache
+from services.texts import printable
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,7 +66,7 @@ def _plan(options: argparse.Namespace, stack: Stack) -> int:
         )
         plan_file.save(options.out, saved)
         if not options.json:
-            print(f"Saved. Do exactly this with `python -m provision up {options.out}`.")
+            _show(f"Saved. Do exactly this with `python -m provision up {options.out}`.")
     return DONE if planned.empty else CHANGES
 
 
@@ -74,7 +75,7 @@ def _up(options: argparse.Namespace, stack: Stack) -> int:
     planned, seen = stack.plan(adopt=saved.adopt if saved else options.adopt, wait=True)
     warned = (*warnings(stack.settings, planned), *report.unseen(stack.retired, seen))
     for line in (*report.plan_lines(planned), *(f"Warning: {text}" for text in warned)):
-        print(line)
+        _show(line)
     if _is_blocked(planned):
         return FAILED
     if saved and (differing := plan_file.moved(saved, planned)):
@@ -85,24 +86,24 @@ def _up(options: argparse.Namespace, stack: Stack) -> int:
     if planned.empty:
         return DONE
     if not (saved or options.yes or _agreed("Type yes to do this: ")):
-        print("Nothing was changed.")
+        _show("Nothing was changed.")
         return FAILED
     return _run(stack, planned, seen)
 
 
 def _run(stack: Stack, planned: Plan, seen: Seen) -> int:
     stop = threading.Event()
-    executor = Executor(stack.all, stack.kinds, lambda event: print(report.event_line(event), flush=True), stop)
+    executor = Executor(stack.all, stack.kinds, lambda event: _show(report.event_line(event)), stop)
     with _stopped_by_ctrl_c(stop):
         outcome = executor.run(planned, seen)
     if not outcome.complete:
         for line in report.outcome_lines(outcome, planned):
             _complain(line)
         return FAILED
-    print("Done.")
+    _show("Done.")
     if any(step.action is not Action.DELETE for step in planned.steps):
         for line in report.outputs_lines(stack.declared, outcome.outputs):
-            print(line)
+            _show(line)
     return DONE
 
 
@@ -128,7 +129,7 @@ def _status(options: argparse.Namespace, stack: Stack) -> int:
     rows = report.states(stack.declared, seen)
     _print(options, {"resources": rows, "plan": report.plan_data(planned)}, report.state_lines(stack.declared, seen))
     if not options.json:
-        print(f"Against what is declared: {report.summary(planned)}")
+        _show(f"Against what is declared: {report.summary(planned)}")
     return FAILED if any(seen[each.address] is None for each in stack.declared) else DONE
 
 
@@ -143,7 +144,7 @@ def _down(options: argparse.Namespace, stack: Stack) -> int:
     seen = stack.look_settled()
     planned = plan_removal(stack.all, seen, frozenset({CACHE, *([TABLE] if options.keep_table else [])}))
     for line in (*report.plan_lines(planned), *(f"Warning: {text}" for text in report.unseen(stack.retired, seen))):
-        print(line)
+        _show(line)
     if planned.empty:
         return DONE
     table = seen[TABLE]
@@ -154,7 +155,7 @@ def _down(options: argparse.Namespace, stack: Stack) -> int:
         return FAILED
     loss = "This deletes the table with all its records. " if deletes_table else ""
     if not (options.yes or _agreed(f"{loss}Type yes to go on: ")):
-        print("Nothing was deleted.")
+        _show("Nothing was deleted.")
         return FAILED
     if protected and deletes_table:
         wanted = {"DeletionProtectionEnabled": False}
@@ -162,7 +163,7 @@ def _down(options: argparse.Namespace, stack: Stack) -> int:
         stack.look_settled()
     result = _run(stack, planned, seen)
     if result == DONE:
-        print("The Momento cache was left as it is.")
+        _show("The Momento cache was left as it is.")
     return result
 
 
@@ -182,7 +183,7 @@ def _doctor(_options: argparse.Namespace, stack: Stack) -> int:
     for each in doctor.examine(stack.clients, DoctorsCaches(stack.cache), stack.names, stack.place, stack.api_key):
         found.append(each)
         sign = {True: "ok", False: "FAILED", None: "?"}[each.good]
-        print(f"  {sign:6}  {each.title}: {each.said}", flush=True)
+        _show(f"  {sign:6}  {each.title}: {each.said}")
     return FAILED if any(each.good is False for each in found) else DONE
 
 
@@ -191,7 +192,7 @@ def _verify(options: argparse.Namespace, stack: Stack) -> int:
     from provision import verify
 
     if not (options.yes or _agreed("This makes a stack, which costs some cents, and deletes it. Type yes to go on: ")):
-        print("Nothing was done.")
+        _show("Nothing was done.")
         return FAILED
 
     before = observe(stack.all, stack.kinds)
@@ -200,7 +201,7 @@ def _verify(options: argparse.Namespace, stack: Stack) -> int:
         return FAILED
 
     def note(text: str) -> None:
-        print(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}", flush=True)
+        _show(f"{datetime.now(UTC).isoformat(timespec='seconds')}  {text}")
 
     note(f"begin: {stack.names.stack}, {stack.settings}")
     good = False
@@ -228,7 +229,7 @@ def _verify(options: argparse.Namespace, stack: Stack) -> int:
 
 
 def _policy(options: argparse.Namespace, stack: Stack) -> int:
-    print(json.dumps(POLICIES[options.who](stack.names, stack.place), indent=2))
+    _show(json.dumps(POLICIES[options.who](stack.names, stack.place), indent=2))
     return DONE
 
 
@@ -247,10 +248,10 @@ _COMMANDS = {
 
 def _print(options: argparse.Namespace, data: Any, lines: Iterable[str]) -> None:
     if options.json:
-        print(json.dumps(data, indent=2))
+        _show(json.dumps(data, indent=2))
         return
     for line in lines:
-        print(line)
+        _show(line)
 
 
 def _is_blocked(planned: Plan) -> bool:
@@ -268,5 +269,10 @@ def _agreed(question: str) -> bool:
         return False
 
 
+def _show(text: str) -> None:
+    """Prints what may have come from elsewhere: a tag, a name, what a service answered."""
+    print(printable(text), flush=True)
+
+
 def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)

@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 
 from provision.names import StackNames
-from services import momento_keys
+from services import access, momento_keys
 from services.errors import NotConfigured
 from services.topic_buffer import CAPACITY
 
@@ -59,7 +59,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TOPIC_EVENTS", "how many events of the topic are kept in memory: 1,000 to 1,000,000, without it 50,000"),
     Setting("TOPIC_HISTORY", "on, off or a file: events outlive a restart; without it on for sandbox, off for aws"),
     Setting("STREAM_WATCH", "off: do not read the table's stream, and do without waiting records and the ledger"),
-    Setting("OPERATORS", "e-mail addresses, with commas between, that may change things once they signed in"),
+    Setting("OPERATORS", "who may change things once they signed in: e-mail addresses or sub:..., with commas between"),
+    Setting("LOCAL_OPERATOR", "on or off: whether this machine's own people may change things without a sign-in"),
 )
 
 
@@ -94,10 +95,10 @@ class TopicConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are e-mail addresses.
+    """The target, and its settings when it is `aws`; the sandbox brings its own. `operators` are those of OPERATORS.
 
     `watch_stream` says whether the table's stream is read for the health of the pipes. `stack` names what is
-    looked at.
+    looked at. `local_operator` says whether who is on this machine may change things without a sign-in.
     """
 
     target: Target
@@ -106,6 +107,7 @@ class Config:
     topic: TopicConfig = TopicConfig()
     watch_stream: bool = True
     stack: StackNames = StackNames()
+    local_operator: bool = True
 
 
 #: What TOPIC_EVENTS may be.
@@ -121,13 +123,13 @@ def load(environment: Mapping[str, str], chain: CredentialChain, folder: Path = 
     Raises NotConfigured with the names of what is missing or wrong.
     """
     settings = {setting.name: environment.get(setting.name, "").strip() for setting in SETTINGS}
-    operators = frozenset(name.strip() for name in settings["OPERATORS"].split(",") if name.strip())
+    operators = access.operators_of(settings["OPERATORS"])
     target = _target(settings)
     topic = TopicConfig(_events(settings["TOPIC_EVENTS"]), _history(settings["TOPIC_HISTORY"], target, folder))
     watch = _watch_stream(settings["STREAM_WATCH"])
     stack = _stack(settings["STACK_PREFIX"])
     on_aws = _aws_config(settings, environment, chain) if target is Target.AWS else None
-    return Config(target, on_aws, operators, topic, watch, stack)
+    return Config(target, on_aws, operators, topic, watch, stack, _local_operator(settings["LOCAL_OPERATOR"], target))
 
 
 def _stack(prefix: str) -> StackNames:
@@ -173,6 +175,16 @@ def _watch_stream(setting: str) -> bool:
             f"STREAM_WATCH is {setting!r}; allowed are on and off.", "Set STREAM_WATCH to one of the two, or remove it."
         )
     return setting.lower() != "off"
+
+
+def _local_operator(setting: str, target: Target) -> bool:
+    """Without the setting only the sandbox is everybody's: what is in it was made up."""
+    if setting.lower() not in ("", "on", "off"):
+        raise NotConfigured(
+            f"LOCAL_OPERATOR is {setting[:40]!r}; allowed are on and off.",
+            "Set LOCAL_OPERATOR to one of the two, or remove it.",
+        )
+    return setting.lower() == "on" or (not setting and target is Target.SANDBOX)
 
 
 def _target(settings: Mapping[str, str]) -> Target:

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from streamlit.config import get_option, set_option
 
 from services.config import SETTINGS
 from services.runtime import registry
@@ -97,6 +98,23 @@ def test_a_sandbox_starts_with_the_first_page_and_again_with_the_button_after_it
     assert [title.value for title in page.title] == ["The sandbox is not running"]
     assert "Sandbox: not running" in words(page.sidebar)
 
+    (start,) = [button for button in page.button if button.label == "Start the sandbox"]
+    before = get_option("server.address")
+    set_option("server.address", "0.0.0.0")
+    try:
+        page = ran(start.click())
+        assert "Starting the sandbox is for operators only" in words(page)
+        assert not registry().current().sandbox.starting
+        assert [button.label for button in page.button if button.label.startswith("Start")] == []
+        assert (
+            words(page).count("An operator can start it.")
+            == words(page.sidebar).count("An operator can start it.")
+            == 1
+        )
+    finally:
+        set_option("server.address", before)
+
+    page = ran(page)
     (start,) = [button for button in page.button if button.label == "Start the sandbox"]
     page = ran(start.click())
     # Never the overview of the run that died: its state file stays until the next run writes its own.

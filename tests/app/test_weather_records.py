@@ -367,6 +367,9 @@ def test_a_viewer_is_offered_no_change_and_one_that_is_sent_all_the_same_is_refu
     page = fill(edit(open_page("weather"), {0: {"MaxTemp": 75.0}}))
     served_wider()
 
+    page.file_uploader(key="weather_file").set_value(
+        ("records.csv", f"{HEADER}Oslo,71,50,10,3600\n".encode(), "text/csv")
+    )
     page = click(page, "Save record")
     assert "For operators only" in words(page)
     assert "Writing a record is for operators only" in words(page)
@@ -374,6 +377,8 @@ def test_a_viewer_is_offered_no_change_and_one_that_is_sent_all_the_same_is_refu
     for label in ("Save record", "Delete record", "Delete selected", "Save changed rows"):
         assert offered[label], label
     assert items(aws) == [item("Oslo")]
+    assert "Comparing a file with the table is for operators only" in words(page)
+    assert "weather_job" not in page.session_state
 
 
 def test_a_job_that_loses_the_sandbox_fails_in_words_and_the_page_lives(

@@ -16,6 +16,7 @@ class RawViewer:
 
     def __init__(self, url: str, path: str) -> None:
         self._address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
+        self._origin = "/".join(url.split("/")[:3])
         self._path = path
         self._page_hash = ""
         self._parts: dict[str, float] = {}
@@ -25,7 +26,9 @@ class RawViewer:
     async def watch(self, session: aiohttp.ClientSession, shift: float) -> None:
         """Looks until it is cancelled; `shift` (0 to 1) is by how much of an interval it is behind other viewers."""
         loop = asyncio.get_running_loop()
-        async with session.ws_connect(self._address, protocols=("streamlit",), max_msg_size=0) as socket:
+        async with session.ws_connect(
+            self._address, protocols=("streamlit",), max_msg_size=0, origin=self._origin
+        ) as socket:
             ask = BackMsg()
             ask.rerun_script.page_name = self._path
             await self._run(socket, ask)

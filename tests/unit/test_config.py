@@ -235,6 +235,28 @@ def test_a_setting_of_the_watch_that_is_neither_is_refused() -> None:
         load({"STREAM_WATCH": "no"}, no_credentials)
 
 
+@pytest.mark.parametrize(
+    ("target", "setting", "local"),
+    [
+        ({}, "", True),
+        ({}, "off", False),
+        (KEYS | REGION | MOMENTO, "", False),
+        (KEYS | REGION | MOMENTO, "On", True),
+        (KEYS | REGION | MOMENTO, "off", False),
+    ],
+)
+def test_without_a_sign_in_a_real_stack_is_changed_only_where_that_is_set(
+    target: dict[str, str], setting: str, local: bool
+) -> None:
+    assert load(target | {"LOCAL_OPERATOR": setting}, no_credentials).local_operator is local
+
+
+@pytest.mark.parametrize("setting", [{"LOCAL_OPERATOR": "yes"}, {"OPERATORS": "*"}])
+def test_who_may_change_things_is_never_guessed(setting: dict[str, str]) -> None:
+    with pytest.raises(NotConfigured, match=next(iter(setting))):
+        load(setting, no_credentials)
+
+
 def test_the_example_file_names_every_setting() -> None:
     example = (Path(runtime.__file__).parent.parent / ".env.example").read_text(encoding="utf-8")
 

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pages import live_route
 from pages.bounds import VisitorBounds
 from pages.web_doors import WebDoors
-from services.errors import NotConfigured
+from services.errors import DashboardError, NotConfigured
 from services.live_push import LiveHub
 from services.runtime import registry
 
@@ -67,7 +67,7 @@ def _warm_up() -> None:
     """Starts the runtime and imports what pages need; then keeps all of it out of every later garbage collection."""
     for module in _WARM:
         importlib.import_module(module)
-    with suppress(NotConfigured):
+    with suppress(DashboardError):
         registry().current().connect_when_ready()
     gc.collect()
     gc.freeze()

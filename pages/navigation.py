@@ -9,7 +9,7 @@ import streamlit as st
 from components.boxes import error_box
 from pages import context, sidebar, start
 from services.config import Target
-from services.errors import NotConfigured, SandboxNotRunning
+from services.errors import DashboardError, NotConfigured, SandboxNotRunning
 
 st.set_page_config(
     page_title="Weather pipeline",
@@ -54,5 +54,8 @@ try:
     runtime.pipeline()
 except SandboxNotRunning as error:
     start.show(runtime, error)
+except DashboardError as error:
+    st.title(page.title)
+    error_box(error)
 else:
     page.run()

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import ClientError
 
-from provision.errors import error_code, error_message
+from provision import failures
+from provision.errors import ProvisionFailed, error_code
+from provision.redaction import redacted
 
 _RIGHTS = "Give these credentials the right that is named; `python -m provision policy` prints all that are needed."
 _CREDENTIALS = "Sign in again, or correct the AWS keys and the clock of this machine."
@@ -138,13 +130,6 @@ _CODES: dict[str, tuple[str, ...]] = {
     _KMS: ("DecryptionFailure", "EncryptionFailure"),
 }
 _ADVICE = {code: advice for advice, codes in _CODES.items() for code in codes}
-_NO_CREDENTIALS = (
-    NoCredentialsError,
-    PartialCredentialsError,
-    CredentialRetrievalError,
-    TokenRetrievalError,
-    SSOError,
-)
 
 
 def advice_for(code: str) -> str:
@@ -152,17 +137,17 @@ def advice_for(code: str) -> str:
     return _ADVICE.get(code, "")
 
 
+def is_told(error: Exception) -> bool:
+    """Whether `explain` has a sentence for it: it is no fault of this program."""
+    return isinstance(error, ProvisionFailed | ClientError) or failures.of(error) is not None
+
+
 def explain(error: BaseException) -> str:
-    """What happened and what to do next, in one line. Never quotes what a credential process printed."""
+    """What happened and what to do next, in one line, without any text of botocore's own and without secrets."""
     if isinstance(error, ClientError):
-        code = error_code(error)
-        said = f"{error.operation_name}: {code}: {error_message(error)}".rstrip(".")
-        return f"{said}. {advice_for(code)}".strip()
-    if isinstance(error, _NO_CREDENTIALS):
-        return "There are no usable AWS credentials. Sign in again, or set the keys."
-    if isinstance(error, ConnectionError | HTTPClientError):
-        endpoint = error.kwargs.get("endpoint_url", "AWS")
-        return f"Nothing answers at {endpoint}. Check the network and the region, and run this again."
-    if isinstance(error, BotoCoreError):
-        return f"{error}"
-    return str(error) or type(error).__name__
+        said = f"{error.operation_name}: {failures.answer(error)}".rstrip(".")
+        return f"{said}. {advice_for(error_code(error))}".strip()
+    failure = failures.of(error)
+    if failure is not None:
+        return f"{failure.said[0].upper()}{failure.said[1:]}. {failure.advice}".strip()
+    return redacted(str(error)) or type(error).__name__

@@ -12,16 +12,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from provision import plan_file, report
-from provision.advice import explain
+from provision.advice import explain, is_told
 from provision.arguments import CHANGES, DONE, FAILED, POLICIES
-from provision.errors import ProvisionFailed
 from provision.executor import Executor
 from provision.model import Action, Plan
 from provision.observation import Seen, observe
 from provision.planner import plan_removal
+from provision.redaction import guard_logs
 from provision.stack import CACHE, TABLE
 from provision.stack_at_work import DoctorsCaches, Stack, access_of, stack_of
 from provision.warnings import warnings
@@ -34,6 +32,7 @@ from services.texts import printable
 
 def run(options: argparse.Namespace) -> int:
     """Runs the command that the options name. Returns its exit code (`provision.__main__`)."""
+    guard_logs()
     cache: MomentoCache | None = None
     try:
         configuration = config.load(read_environment(), aws.default_chain)
@@ -44,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
             options.prefix = configuration.stack.prefix
         stack = stack_of(options, saved, configuration.target, access, momento, api_key, cache)
         return _COMMANDS[options.command](options, stack)
-    except (ProvisionFailed, DashboardError, ClientError, BotoCoreError) as error:
+    except Exception as error:
+        if not (isinstance(error, DashboardError) or is_told(error)):
+            raise
         _complain(f"Failed: {explain(error)}")
         return FAILED
     finally:
@@ -215,7 +216,9 @@ def _verify(options: argparse.Namespace, stack: Stack) -> int:
             ):
                 note(f"{each.what} ({each.after_s:.2f} s)")
             good = again.empty
-    except (ProvisionFailed, DashboardError, ClientError, BotoCoreError) as error:
+    except Exception as error:
+        if not (isinstance(error, DashboardError) or is_told(error)):
+            raise
         _complain(f"Failed: {explain(error)}")
     finally:
         seen = stack.look_settled()

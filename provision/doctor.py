@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from provision import http_check, policies, quotas
-from provision.advice import explain
+from provision.advice import explain, is_told
 from provision.clients import Caches, Clients
-from provision.errors import ProvisionFailed, is_denied
+from provision.errors import is_denied
 from provision.names import StackNames
 from provision.secret_text import SecretText
 from provision.stack import Place
@@ -53,7 +53,9 @@ def examine(aws: Clients, caches: Caches, names: StackNames, place: Place, api_k
     for title, look in looks:
         try:
             good, said = look()
-        except (ClientError, BotoCoreError, ProvisionFailed) as error:
+        except Exception as error:
+            if not is_told(error):
+                raise
             good, said = False, explain(error)
         yield Finding(title, good, said)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from http.client import HTTPException
+from typing import Any
 from urllib.parse import quote
 
+from provision import failures
 from provision.secret_text import SecretText
 
 #: What an API destination waits for an answer, in seconds (facts/aws-pipes.md, section 3).
@@ -28,12 +30,19 @@ _SAID: dict[int, tuple[bool | None, str]] = {
 }
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """urllib would send the key along to wherever a redirect leads."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follows none: a redirect is an answer with its status."""
+
+
 def ask(http_endpoint: str, cache: str, api_key: SecretText) -> tuple[bool | None, str]:
     """Whether the endpoint takes the key (None: not to be found out), and what was seen. Never names the key."""
     address = f"{http_endpoint}/cache/{quote(cache, safe='')}?key={_KEY}"
     request = urllib.request.Request(address, headers={"Authorization": api_key.reveal()})
     try:
-        with urllib.request.urlopen(request, timeout=WITHIN_S) as answer:
+        with urllib.request.build_opener(_NoRedirect).open(request, timeout=WITHIN_S) as answer:
             status = answer.status
     except urllib.error.HTTPError as refused:
         status = refused.code
@@ -42,7 +51,8 @@ def ask(http_endpoint: str, cache: str, api_key: SecretText) -> tuple[bool | Non
         # Its text quotes the header.
         return False, "the key cannot be sent as a header. Copy it again from the Momento console"
     except (OSError, HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        return False, f"{http_endpoint} cannot be reached: {reason}. Check MOMENTO_ENDPOINT and the network"
+        failure = failures.of(error)
+        why = f"{failure.said}. {failure.advice}".rstrip(".") if failure else type(error).__name__
+        return False, f"{http_endpoint} cannot be reached: {why}. Check MOMENTO_ENDPOINT too"
     good, said = _SAID.get(status, (False, f"answers {status}. Ask again; if it stays, look at Momento's status page"))
     return good, f"{http_endpoint} {said}"

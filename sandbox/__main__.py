@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from core import descriptors
 from provision import names
 from provision.names import StackNames
+from provision.redaction import guard_logs
 from sandbox import state as state_file
+from sandbox.callers_shell import keep_the_callers_shell_out
 from sandbox.lock import AlreadyRunning, hold, is_held
 
 if TYPE_CHECKING:
@@ -85,7 +87,8 @@ def _print_env() -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    _keep_the_callers_shell_out()
+    keep_the_callers_shell_out()
+    guard_logs()
     descriptors.raise_limit()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -103,13 +106,6 @@ def _run(options: argparse.Namespace) -> int:
             print(f"The sandbox could not start: {error}", file=sys.stderr)
             return 1
     return 0
-
-
-def _keep_the_callers_shell_out() -> None:
-    """A profile or a proxy that the shell names is for other endpoints than the sandbox's own."""
-    os.environ.pop("AWS_PROFILE", None)
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(part for part in (os.environ.get(name, ""), "127.0.0.1") if part)
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

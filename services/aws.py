@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
 from botocore.config import Config as BotoConfig
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    CredentialRetrievalError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    ReadTimeoutError,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.credentials import Credentials, DeferredRefreshableCredentials
+from botocore.exceptions import ClientError, ProfileNotFound
 
+from provision import failures
+from provision.failures import Kind
+from provision.redaction import remember
+from services import key_text
 from services.api_calls import ApiCalls
-from services.config import AwsAccess
+from services.config import AwsAccess, shown
 from services.errors import (
     DashboardError,
     NotAuthorized,
@@ -53,14 +48,13 @@ CONFIG = BotoConfig(
     max_pool_connections=20,
 )
 
-#: What the credential chain raises. None is quoted: a credential process may print anything.
-_NO_CREDENTIALS = (
-    NoCredentialsError,
-    PartialCredentialsError,
-    CredentialRetrievalError,
-    TokenRetrievalError,
-    SSOError,
-)
+_FAILED: dict[Kind, type[DashboardError]] = {
+    Kind.UNREACHABLE: Unreachable,
+    Kind.CREDENTIALS: NotAuthorized,
+    Kind.SETTINGS: NotConfigured,
+    Kind.ANSWER: ServiceFailed,
+    Kind.CALL: ServiceFailed,
+}
 
 _REFUSED = frozenset(
     {
@@ -98,10 +92,26 @@ _THROTTLED = frozenset(
 )
 
 
+_PROFILE: dict[str, tuple[Any, Any, Any, Any]] = {"profile": (None, None, None, None)}
+#: The sandbox needs nothing of `~/.aws`, and a fault in there is none of its business.
+_THE_CALLERS = {
+    **_PROFILE,
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+
+
 class Aws:
-    """The clients of one account and region. boto3 clients are safe to share between threads."""
+    """The clients of one account and region. boto3 clients are safe to share between threads.
+
+    Raises a DashboardError where the credential chain or the AWS configuration fails.
+    """
 
     def __init__(self, access: AwsAccess) -> None:
+        with translated("Connecting to AWS"):
+            self._connect(access)
+
+    def _connect(self, access: AwsAccess) -> None:
         #: Clients that are made of it are counted, too.
         self.session = made = session(access)
         self.calls = ApiCalls()
@@ -139,58 +149,118 @@ class Aws:
 
 
 def session(access: AwsAccess) -> boto3.Session:
-    """A session that uses exactly what `access` says; with keys given, no profile of the caller's shell counts."""
+    """A session that uses exactly what `access` says; with keys given, no profile of the caller's shell counts.
+
+    Raises what boto3 raises: see `translated`.
+    """
+    remember(access.access_key_id, access.secret_access_key, access.session_token)
     if access.access_key_id:
         # A profile named in the environment must exist even when it is not used; this keeps it out.
-        plain = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
-        return boto3.Session(
+        plain = botocore.session.Session(session_vars=_THE_CALLERS if access.endpoint_url else _PROFILE)
+        made = boto3.Session(
             aws_access_key_id=access.access_key_id,
             aws_secret_access_key=access.secret_access_key,
             aws_session_token=access.session_token or None,
             region_name=access.region,
             botocore_session=plain,
         )
-    return boto3.Session(profile_name=access.profile or None, region_name=access.region)
+    else:
+        made = boto3.Session(profile_name=access.profile or None, region_name=access.region)
+    made.events.register("before-send", _remember_token)
+    made.events.register("before-parse", _refuse_web_page)
+    return made
+
+
+def _remember_token(request: Any, **_: Any) -> None:
+    """Whatever the credential chain renews: an endpoint may quote the token that it was sent."""
+    token = request.headers.get("X-Amz-Security-Token", "")
+    remember(token.decode("latin-1") if isinstance(token, bytes) else token)
+
+
+def _refuse_web_page(response_dict: Any, **_: Any) -> None:
+    """botocore takes HTML with status 200 for JSON without members: a queue with 360 messages would be empty."""
+    if response_dict["headers"].get("content-type", "").lower().startswith("text/html"):
+        raise failures.NotAnAnswer
 
 
 def default_chain(profile: str) -> tuple[bool, str]:
-    """Whether boto3's chain finds credentials for a profile ("" is the default), and its region or "".
+    """Whether boto3's chain has credentials for a profile ("" is the default), and its region or "".
 
-    Raises NotConfigured for a profile that does not exist.
+    Credentials that cannot be got at the moment count: a credential process may be well again in a minute. Raises
+    NotConfigured for a profile that does not exist, for files that cannot be read, and for keys that are none.
     """
+    region = ""
     try:
-        session = boto3.Session(profile_name=profile or None)
-        return session.get_credentials() is not None, session.region_name or ""
-    except ProfileNotFound as error:
-        raise NotConfigured(f"{error}.", "Correct AWS_PROFILE, or set the two AWS keys.") from error
-    except BotoCoreError as error:
-        raise NotConfigured(f"The AWS configuration cannot be read: {error}.", "Correct ~/.aws.") from error
+        with translated("Reading the AWS configuration"):
+            session = _session_of(profile)
+            region = session.region_name or ""
+            found = session.get_credentials()
+            # Those that are got when they are first needed would cost a call here.
+            if isinstance(found, Credentials) and not isinstance(found, DeferredRefreshableCredentials):
+                _check(found)
+    except (NotAuthorized, Unreachable):
+        return True, region
+    except DashboardError as error:
+        raise NotConfigured(error.what, error.advice) from None
+    return found is not None, region
+
+
+def _session_of(profile: str) -> boto3.Session:
+    try:
+        return boto3.Session(profile_name=profile or None)
+    except ProfileNotFound:
+        named = f"AWS_PROFILE is {shown(profile)}, and " if profile else "AWS_PROFILE or AWS_DEFAULT_PROFILE is wrong: "
+        advice = "Correct it, or set the two AWS keys."
+        raise NotConfigured(f"{named}~/.aws has no profile of that name.", advice) from None
+
+
+def _check(found: Credentials) -> None:
+    texts = {
+        "AWS_ACCESS_KEY_ID": found.access_key or "",
+        "AWS_SECRET_ACCESS_KEY": found.secret_key or "",
+        "AWS_SESSION_TOKEN": found.token or "",
+    }
+    remember(*texts.values())
+    for name, text in texts.items():
+        if fault := key_text.fault(text):
+            raise NotConfigured(
+                f"The {name} of the AWS configuration ({found.method}) has {fault} in it.",
+                "Correct it where it comes from: ~/.aws, or the program that a profile names.",
+            )
 
 
 @contextmanager
 def translated(tried: str) -> Iterator[None]:
-    """Runs AWS calls; what they raise becomes a DashboardError that begins with what was tried."""
+    """Runs AWS calls; what they raise becomes a DashboardError that begins with what was tried.
+
+    No text of botocore's own is in it (`provision.failures`). What is no fault of a call is raised as it is.
+    """
     try:
         yield
+    except DashboardError:
+        raise
     except ClientError as error:
         raise _from_answer(tried, error) from error
-    except (EndpointConnectionError, ConnectTimeoutError, ReadTimeoutError, ConnectionClosedError) as error:
-        endpoint = str(error.kwargs.get("endpoint_url", "AWS"))
-        raise Unreachable(
-            f"{tried} failed: nothing answers at {endpoint}.", "Check that it is up, and the network."
-        ) from error
-    except _NO_CREDENTIALS as error:
-        raise NotAuthorized(
-            f"{tried} failed: there are no usable AWS credentials.", "Sign in again or set the keys."
-        ) from error
-    except BotoCoreError as error:
-        raise ServiceFailed(f"{tried} failed: {error}.") from error
+    except Exception as error:
+        failure = failures.of(error) or _unlike_an_answer(error)
+        if failure is None:
+            raise
+        # Not `from error`: a log would print its text.
+        raise _FAILED[failure.kind](f"{tried} failed: {failure.said}.", failure.advice) from None
+
+
+def _unlike_an_answer(error: Exception) -> failures.Failure | None:
+    """For what the code at the call stumbles over when an answer lacks what AWS always sends."""
+    if not isinstance(error, LookupError | TypeError | ValueError | AttributeError):
+        return None
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+    return failures.Failure(Kind.ANSWER, f"the answer lacks what AWS always sends ({place})", failures.BETWEEN)
 
 
 def _from_answer(tried: str, error: ClientError) -> DashboardError:
-    detail = error.response.get("Error", {})
-    code, message = str(detail.get("Code", "")), str(detail.get("Message", ""))
-    what = f"{tried} failed: {code}: {message}"
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    what = f"{tried} failed: {failures.answer(error)}"
     if code in _REFUSED:
         return NotAuthorized(what, "Check the credentials, and what their policy allows.")
     if code in _MISSING:

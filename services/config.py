@@ -12,13 +12,14 @@ Values that are secrets never appear in a message or a repr.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from provision.names import StackNames
-from services import access, momento_keys
+from services import access, key_text, momento_keys
 from services.errors import NotConfigured
 from services.topic_buffer import CAPACITY
 
@@ -49,7 +50,7 @@ SETTINGS: tuple[Setting, ...] = (
         "AWS_REGION",
         "region of the stack, such as us-west-2; AWS_DEFAULT_REGION and a profile's count too",
     ),
-    Setting("AWS_ACCESS_KEY_ID", "AWS access key", credential=True),
+    Setting("AWS_ACCESS_KEY_ID", "AWS access key", secret=True, credential=True),
     Setting("AWS_SECRET_ACCESS_KEY", "its secret", secret=True, credential=True),
     Setting("AWS_SESSION_TOKEN", "for temporary credentials only", secret=True, credential=True),
     Setting("AWS_PROFILE", "a profile of ~/.aws, instead of the two keys", credential=True),
@@ -70,7 +71,7 @@ class AwsAccess:
 
     region: str
     profile: str = ""
-    access_key_id: str = ""
+    access_key_id: str = field(default="", repr=False)
     secret_access_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
     endpoint_url: str = ""
@@ -113,6 +114,12 @@ class Config:
 #: What TOPIC_EVENTS may be.
 _FEWEST_EVENTS, _MOST_EVENTS = 1_000, 1_000_000
 
+#: Characters of a wrong value that a message shows; keys have more.
+_MOST_SHOWN = 15
+#: What botocore takes for a region.
+_REGION = re.compile(r"(?![0-9]+$)[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
+_ENDPOINT = re.compile(r"https?://[^\s\"'/]+(/[^\s\"']*)?")
+
 #: Says for a profile ("" for the default) whether boto3's chain finds credentials, and its region ("" for none).
 CredentialChain = Callable[[str], tuple[bool, str]]
 
@@ -122,7 +129,7 @@ def load(environment: Mapping[str, str], chain: CredentialChain, folder: Path = 
 
     Raises NotConfigured with the names of what is missing or wrong.
     """
-    settings = {setting.name: environment.get(setting.name, "").strip() for setting in SETTINGS}
+    settings = {setting.name: _value(setting, environment) for setting in SETTINGS}
     operators = access.operators_of(settings["OPERATORS"])
     target = _target(settings)
     topic = TopicConfig(_events(settings["TOPIC_EVENTS"]), _history(settings["TOPIC_HISTORY"], target, folder))
@@ -130,6 +137,17 @@ def load(environment: Mapping[str, str], chain: CredentialChain, folder: Path = 
     stack = _stack(settings["STACK_PREFIX"])
     on_aws = _aws_config(settings, environment, chain) if target is Target.AWS else None
     return Config(target, on_aws, operators, topic, watch, stack, _local_operator(settings["LOCAL_OPERATOR"], target))
+
+
+def _value(setting: Setting, environment: Mapping[str, str]) -> str:
+    # Of a secret no more is taken off than `.env` files and `$(cat file)` add: anything else is refused.
+    text = environment.get(setting.name, "")
+    return text.strip(key_text.AROUND) if setting.secret else text.strip()
+
+
+def shown(text: str) -> str:
+    """A setting's value for a message, if it is short: somebody may have pasted a key into the wrong place."""
+    return repr(text) if len(text) <= _MOST_SHOWN else "set to something long"
 
 
 def _stack(prefix: str) -> StackNames:
@@ -148,7 +166,7 @@ def _events(wanted: str) -> int:
     number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= len(str(_MOST_EVENTS)) else 0
     if not _FEWEST_EVENTS <= number <= _MOST_EVENTS:
         raise NotConfigured(
-            f"TOPIC_EVENTS is {wanted[:40]!r}; it takes a whole number from {_FEWEST_EVENTS:,} to {_MOST_EVENTS:,}.",
+            f"TOPIC_EVENTS is {shown(wanted)}; it takes a whole number from {_FEWEST_EVENTS:,} to {_MOST_EVENTS:,}.",
             "Write it without separators, such as 50000, or remove it.",
         )
     return number
@@ -163,7 +181,7 @@ def _history(wanted: str, target: Target, folder: Path) -> Path | None:
     # A bare word is a switch that was mistyped ("true", "yes"), far more often than a file.
     if len(path.parts) == 1 and not path.suffix:
         raise NotConfigured(
-            f"TOPIC_HISTORY is {wanted[:40]!r}; it takes on, off, or the path of a file.",
+            f"TOPIC_HISTORY is {shown(wanted)}; it takes on, off, or the path of a file.",
             "Write a path with a folder or an ending, such as ./history.db, or remove the setting.",
         )
     return path
@@ -172,7 +190,8 @@ def _history(wanted: str, target: Target, folder: Path) -> Path | None:
 def _watch_stream(setting: str) -> bool:
     if setting.lower() not in ("", "on", "off"):
         raise NotConfigured(
-            f"STREAM_WATCH is {setting!r}; allowed are on and off.", "Set STREAM_WATCH to one of the two, or remove it."
+            f"STREAM_WATCH is {shown(setting)}; allowed are on and off.",
+            "Set STREAM_WATCH to one of the two, or remove it.",
         )
     return setting.lower() != "off"
 
@@ -192,15 +211,18 @@ def _target(settings: Mapping[str, str]) -> Target:
     if wanted:
         try:
             return Target(wanted)
-        except ValueError as error:
+        except ValueError:
             raise NotConfigured(
-                f"TARGET is {wanted!r}; allowed are sandbox and aws.", "Set TARGET to one of the two, or remove it."
-            ) from error
+                f"TARGET is {shown(wanted)}; allowed are sandbox and aws.",
+                "Set TARGET to one of the two, or remove it.",
+            ) from None
     chosen = [setting.name for setting in SETTINGS if setting.credential and settings[setting.name]]
     return Target.AWS if chosen else Target.SANDBOX
 
 
 def _aws_config(settings: Mapping[str, str], environment: Mapping[str, str], chain: CredentialChain) -> AwsConfig:
+    _refuse_what_is_no_key(settings)
+    _refuse_what_is_no_endpoint(environment)
     missing, region = _missing_of_aws(settings, environment, chain)
     missing += _missing_of_momento(settings)
     if missing:
@@ -224,6 +246,25 @@ def _aws_config(settings: Mapping[str, str], environment: Mapping[str, str], cha
     )
 
 
+def _refuse_what_is_no_key(settings: Mapping[str, str]) -> None:
+    for setting in SETTINGS:
+        if setting.secret and (fault := key_text.fault(settings[setting.name])):
+            raise NotConfigured(
+                f"{setting.name} has {fault} in it, which no key has.",
+                "Copy it again where it was made, in one line and without quotation marks.",
+            )
+
+
+def _refuse_what_is_no_endpoint(environment: Mapping[str, str]) -> None:
+    """botocore reads these by itself, one for each service and one for all."""
+    for name in sorted(environment):
+        if name.startswith("AWS_ENDPOINT_URL") and (url := environment[name]) and not _ENDPOINT.fullmatch(url):
+            raise NotConfigured(
+                f"{name} is not the address of an endpoint.",
+                "Write it with its scheme, such as http://127.0.0.1:4566, and without quotation marks; or remove it.",
+            )
+
+
 def _missing_of_aws(
     settings: Mapping[str, str], environment: Mapping[str, str], chain: CredentialChain
 ) -> tuple[list[str], str]:
@@ -240,6 +281,11 @@ def _missing_of_aws(
             missing += ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     if not region:
         missing.append("AWS_REGION")
+    elif not _REGION.fullmatch(region):
+        raise NotConfigured(
+            "AWS_REGION (or AWS_DEFAULT_REGION, or the profile's region) is not the name of a region.",
+            "Write the name alone, such as us-west-2: without quotation marks and without a comment behind it.",
+        )
     return missing, region
 
 

@@ -11,10 +11,29 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from provision.redaction import remember
+from services import key_text
+from services.config import SETTINGS
+from services.errors import NotConfigured
+
 _PROJECT = Path(__file__).resolve().parent.parent
 
 
 def read_environment() -> Mapping[str, str]:
-    """The environment over `.env`: a real variable wins over the file."""
-    from_file = {name: value or "" for name, value in dotenv_values(_PROJECT / ".env").items()}
-    return {**from_file, **os.environ}
+    """The environment over `.env`: a real variable wins over the file. Its secrets are hidden from now on.
+
+    Raises NotConfigured for a file that cannot be read.
+    """
+    found = {**_from_file(_PROJECT / ".env"), **os.environ}
+    remember(*(found.get(setting.name, "").strip(key_text.AROUND) for setting in SETTINGS if setting.secret))
+    return found
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    try:
+        return {name: value or "" for name, value in dotenv_values(path, encoding="utf-8-sig").items()}
+    except UnicodeDecodeError:
+        raise NotConfigured(f"{path} is not UTF-8 text.", "Save it again, with the encoding UTF-8.") from None
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise NotConfigured(f"{path} cannot be read: {why}.", "Correct its rights, or remove it.") from None

@@ -17,11 +17,17 @@ no message ever carries a key, a token or a secret.
 
 from __future__ import annotations
 
+from provision.redaction import redacted
+
 
 class DashboardError(Exception):
-    """Base of all of them: `what` happened, in one sentence, and `advice`, what to do next."""
+    """Base of all of them: `what` happened, in one sentence, and `advice`, what to do next.
+
+    Secrets that this process knows are taken out of both: an endpoint may quote what it was sent.
+    """
 
     def __init__(self, what: str, advice: str = "") -> None:
+        what, advice = redacted(what), redacted(advice)
         super().__init__(f"{what} {advice}".strip())
         self.what = what
         self.advice = advice

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import grpc
 
+from provision.redaction import redacted, remember
 from services.errors import (
     DashboardError,
     NotAuthorized,
@@ -22,9 +23,12 @@ from services.errors import (
     Unreachable,
 )
 from services.momento_keys import MomentoAddress
+from services.texts import short
 
 #: Room for the largest cache item (5 MB of key and value) and its envelope.
 MAX_MESSAGE_BYTES = 11_000_000
+#: Characters of the service's own words that are shown.
+_MOST = 300
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -53,6 +57,29 @@ _NAME_ADVICE = (
 )
 #: What gRPC's resolvers, its own and the system's, say when a name does not resolve.
 _UNKNOWN_NAME = ("DNS resolution failed", "errors resolving", "Domain name not found")
+
+#: What gRPC says of a connection that does not come up -> what that means, and what helps ("" for the usual). Its own
+#: words are not shown: they quote addresses, and what a proxy or a server answered.
+_REASONS: tuple[tuple[str, str, str], ...] = (
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "its certificate is not trusted",
+        "If a proxy of your network inspects TLS, name the file with its certificate in "
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH; otherwise check MOMENTO_ENDPOINT and this machine's clock.",
+    ),
+    ("HTTP proxy returned", "the proxy refuses the connection", "Check HTTPS_PROXY and NO_PROXY."),
+    ("Tls handshake failed", "it does not speak TLS", ""),
+    ("Ssl handshake failed", "it does not speak TLS", ""),
+    ("HTTP/2", "what answers is not Momento: it does not speak gRPC", ""),
+    ("http2", "what answers is not Momento: it does not speak gRPC", ""),
+    ("Connection refused", "the connection is refused", ""),
+    ("Connection reset", "the connection was cut", ""),
+    ("Socket closed", "the connection was cut", ""),
+    ("Broken pipe", "the connection was cut", ""),
+    ("unreachable", "no network leads there", ""),
+    ("imed out", "no answer in time", ""),
+    ("imeout", "no answer in time", ""),
+)
 
 
 class AlreadyExists(ServiceFailed):
@@ -97,14 +124,22 @@ def failure(error: grpc.RpcError, tried: str, address: MomentoAddress) -> Dashbo
     code, details = grpc.StatusCode.UNKNOWN, ""
     if isinstance(error, grpc.Call):
         code, details = error.code() or code, error.details() or ""
-    details = details.replace(address.token, "(key)").strip().rstrip(".")
+    details = redacted(details.replace(address.token, "(key)")).strip().rstrip(".")
     kind = _KIND_OF_CODE.get(code, ServiceFailed)
     if kind is Unreachable and any(words in details for words in _UNKNOWN_NAME):
         return Unreachable(f"{tried} failed: the host name {_host(address)} does not resolve.", _NAME_ADVICE)
-    return kind(f"{tried} at {address.label} failed: {_answer(kind, code, details, address)}.", _advice(kind, address))
+    found = _reason(details) if kind is Unreachable and address.tls else ("", "")
+    answer = _answer(kind, code, found[0], details)
+    return kind(f"{tried} at {address.label} failed: {answer}.", found[1] or _advice(kind, address))
+
+
+def _reason(details: str) -> tuple[str, str]:
+    """What gRPC's words mean and what helps; on this machine there is but one reason."""
+    return next(((said, advice) for words, said, advice in _REASONS if words in details), ("", ""))
 
 
 def _open(address: MomentoAddress, target: str, more: tuple[tuple[str, int], ...]) -> grpc.Channel:
+    remember(address.token)
     if address.tls:
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(), options=_OPTIONS + more)
     return grpc.insecure_channel(target, options=_OPTIONS + more + _NO_PROXY)
@@ -114,15 +149,14 @@ def _host(address: MomentoAddress) -> str:
     return address.cache_target.rpartition(":")[0]
 
 
-def _answer(kind: type[DashboardError], code: grpc.StatusCode, details: str, address: MomentoAddress) -> str:
+def _answer(kind: type[DashboardError], code: grpc.StatusCode, reason: str, details: str) -> str:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return "no answer in time"
     if kind is NotAuthorized:
         return f"the key was refused ({code.name})"
     if kind is Unreachable:
-        # Over the network the reason may be a name or a certificate; on this machine there is but one.
-        return f"nothing answers there ({details[:160]})" if details and address.tls else "nothing answers there"
-    return f"{details} ({code.name})" if details else code.name
+        return f"nothing answers there ({reason})" if reason else "nothing answers there"
+    return f"{short(details, _MOST)} ({code.name})" if details else code.name
 
 
 def _advice(kind: type[DashboardError], address: MomentoAddress) -> str:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from services import key_text
 from services.errors import NotConfigured
 
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}")
@@ -58,7 +59,7 @@ class MomentoAddress:
 
     def __post_init__(self) -> None:
         # gRPC quotes the whole header, token included, when it refuses one.
-        if not (self.token and self.token.isascii() and self.token.isprintable() and " " not in self.token):
+        if not self.token or key_text.fault(self.token):
             raise _unreadable_key()
 
 
@@ -163,7 +164,7 @@ def _endpoint_for_v2(place: str | None) -> str:
 
 
 def _unreadable_key() -> NotConfigured:
-    return NotConfigured("The Momento API key cannot be read as one.", _WHERE_KEYS_COME_FROM)
+    return NotConfigured("MOMENTO_API_KEY cannot be read as a key of Momento's.", _WHERE_KEYS_COME_FROM)
 
 
 def _v1_parts(key: str) -> dict[str, str] | None:

@@ -11,14 +11,18 @@ import threading
 import types
 
 from provision import names
+from provision.redaction import guard_logs
 from services import aws, config, sandbox_process
 from services.config import Config, Target
 from services.environment import read_environment
-from services.errors import NotConfigured, SandboxNotRunning
+from services.errors import DashboardError, NotConfigured, SandboxNotRunning
 from services.jobs import Jobs
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.sandbox_process import SandboxInfo, SandboxProcess
+
+#: Seconds between two tries to connect while the credentials cannot be used.
+_TRY_AGAIN_S = 5.0
 
 
 class Runtime:
@@ -48,7 +52,8 @@ class Runtime:
     def pipeline(self) -> Pipeline:
         """The connected pipeline; a sandbox that was started anew is connected to anew.
 
-        Raises SandboxNotRunning while there is none, and once this is closed.
+        Raises SandboxNotRunning while there is none, and once this is closed; another DashboardError where AWS's
+        credentials cannot be used at the moment.
         """
         if self._closed.is_set():
             raise SandboxNotRunning("The dashboard is ending.", "Start it again.")
@@ -75,6 +80,9 @@ class Runtime:
             except SandboxNotRunning:
                 if not self.sandbox.starting:
                     return
+            except DashboardError:
+                # A page says why; a credential process may be well again in a minute.
+                self._closed.wait(_TRY_AGAIN_S)
 
     def _sandbox_pipeline(self, info: SandboxInfo) -> Pipeline:
         assert info.momento is not None, "a ready sandbox has its Momento port in the state file"
@@ -119,6 +127,7 @@ def _keep_loopback_off_proxies() -> None:
 
 def create() -> Runtime:
     """A runtime for the environment; the process then speaks of the stack that it names. Raises NotConfigured."""
+    guard_logs()
     configuration = config.load(read_environment(), aws.default_chain, sandbox_process.folder())
     names.choose(configuration.stack)
     return Runtime(configuration)

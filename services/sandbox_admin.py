@@ -93,17 +93,21 @@ class SandboxAdmin:
                 return parsed
         except urllib.error.HTTPError as error:
             with error:
-                raise _refused(path, error) from error
-        except (OSError, http.client.HTTPException) as error:
+                raise _refused(path, error) from None
+        except (OSError, http.client.HTTPException):
             raise Unreachable(
                 f"The sandbox's admin port at {self._url} does not answer.", "Is the sandbox still running?"
-            ) from error
+            ) from None
+        except ValueError:
+            raise ServiceFailed(
+                f"What answers at {self._url} is not the sandbox's admin port.", "Is the sandbox still running?"
+            ) from None
 
 
 def _refused(path: str, error: urllib.error.HTTPError) -> Exception:
     try:
         why = str(json.load(error).get("error", ""))
-    except ValueError:
+    except (ValueError, AttributeError, OSError, http.client.HTTPException):
         why = ""
     if error.code == 400:
         return InvalidInput(path, f"The sandbox refused the order: {why}.", "Change the values and try again.")

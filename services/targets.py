@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from provision import names
+from provision.redaction import guard_logs
 from services import aws, config
 from services.config import AwsAccess, Target
 from services.environment import read_environment
@@ -15,6 +16,7 @@ def of_environment() -> tuple[Target, AwsAccess, MomentoAddress]:
 
     Raises NotConfigured, and SandboxNotRunning.
     """
+    guard_logs()
     configuration = config.load(read_environment(), aws.default_chain)
     names.choose(configuration.stack)
     if configuration.aws is not None:

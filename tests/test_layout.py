@@ -30,7 +30,8 @@ ROOMS = {
     "dashboard": Room(("pages", "components", "services", "provision.names", "core"), CLIENTS),
     "pages": Room(("pages", "components", "services", "provision.names", "core"), CLIENTS),
     "components": Room(("components", "services", "provision.names"), CLIENTS),
-    "services": Room(("services", "provision.names"), SCREEN),
+    # What failed and what must not be shown is told in one way by the dashboard and by provisioning.
+    "services": Room(("services", "provision.names", "provision.failures", "provision.redaction"), SCREEN),
     # It holds the stack against its declaration, the only place that says what ought to be there. It only reads.
     "services.stack": Room(("services", "provision"), SCREEN),
     "provision": Room(("provision",), SCREEN),

@@ -13,6 +13,8 @@ from types import FrameType
 
 from provision import names
 from provision.names import StackNames
+from provision.redaction import guard_logs
+from sandbox.callers_shell import keep_the_callers_shell_out
 from sandbox.traffic.observation import BadRow, SourceError
 from sandbox.traffic.operations import DEFAULT_COUNT, count_for
 from sandbox.traffic.progress_line import progress_line, summary
@@ -54,6 +56,8 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 when every write was acknowledged, 1 when some were not, 2 when it could not start."""
     chosen = arguments(argv)
+    keep_the_callers_shell_out()
+    guard_logs()
     try:
         state = running_sandbox()
         names.choose(StackNames(state.stack_prefix))

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from provision import names
+from provision.advice import explain
 from provision.names import TABLE_KEY
 from sandbox import state as sandbox_state
 from sandbox.lock import is_held
@@ -80,11 +81,11 @@ class WeatherTable:
                 },
             )
         except (BotoCoreError, ClientError) as error:
-            raise WriteFailed(str(error)) from error
+            raise WriteFailed(explain(error)) from None
 
     def delete(self, location: str) -> None:
         """Delete one record, if it is there. Raises WriteFailed."""
         try:
             self._client.delete_item(TableName=names.TABLE, Key={TABLE_KEY: {"S": location}})
         except (BotoCoreError, ClientError) as error:
-            raise WriteFailed(str(error)) from error
+            raise WriteFailed(explain(error)) from None

@@ -17,6 +17,7 @@ from services.dead_letters.queue import HOLD_S, DeadLetterQueue
 from services.errors import (
     DashboardError,
     NotAuthorized,
+    NotConfigured,
     NotFound,
     ServiceFailed,
     Throttled,
@@ -73,13 +74,13 @@ def test_an_answer_of_aws_is_told_by_its_code(code: str, kind: type[DashboardErr
         (exceptions.ReadTimeoutError(endpoint_url="http://127.0.0.1:1"), Unreachable),
         (exceptions.ConnectionClosedError(endpoint_url="http://127.0.0.1:1"), Unreachable),
         (exceptions.NoCredentialsError(), NotAuthorized),
-        (exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), NotAuthorized),
+        (exceptions.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), NotConfigured),
         (exceptions.TokenRetrievalError(provider="sso", error_msg="expired"), NotAuthorized),
         (exceptions.UnauthorizedSSOTokenError(), NotAuthorized),
         (exceptions.SSOTokenLoadError(error_msg="none"), NotAuthorized),
         (exceptions.CredentialRetrievalError(provider="process", error_msg="exit 1"), NotAuthorized),
         (exceptions.ParamValidationError(report="bad"), ServiceFailed),
-        (exceptions.NoRegionError(), ServiceFailed),
+        (exceptions.NoRegionError(), NotConfigured),
     ],
 )
 def test_what_botocore_raises_by_itself_is_told_too(error: Exception, kind: type[DashboardError]) -> None:

@@ -329,7 +329,7 @@ def test_a_profile_that_does_not_exist_is_refused_by_name(project: Path, monkeyp
     with pytest.raises(NotConfigured, match="holiday") as refused:
         aws.default_chain("holiday")
 
-    assert "AWS_PROFILE" in refused.value.advice
+    assert "AWS_PROFILE" in refused.value.what
 
 
 def test_keys_count_even_when_the_shell_names_a_profile_that_does_not_exist(

@@ -172,5 +172,5 @@ def test_a_token_that_no_header_can_carry_is_refused_and_not_quoted(token: str) 
     with pytest.raises(NotConfigured) as caught:
         for_service(v1(api_key=token))
 
-    assert str(caught.value).startswith("The Momento API key cannot be read as one.")
+    assert str(caught.value).startswith("MOMENTO_API_KEY cannot be read")
     assert not token.strip() or token not in str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,6 +25,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from services import answers
 from services.api_calls import ApiCalls
 from services.config import AwsAccess
 from services.errors import (
@@ -45,13 +47,20 @@ if TYPE_CHECKING:
     from mypy_boto3_pipes import EventBridgePipesClient
     from mypy_boto3_sqs import SQSClient
 
-#: Short enough that a page shows "unreachable" soon, long enough for a slow region.
-CONFIG = BotoConfig(
-    connect_timeout=3,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=20,
-)
+
+def _config(connect_s: float, read_s: float) -> BotoConfig:
+    return BotoConfig(
+        connect_timeout=connect_s,
+        read_timeout=read_s,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=20,
+    )
+
+
+#: For what pages and loops read again and again: an answer that does not come soon is better asked for anew.
+QUICK = _config(1, 3)
+#: For writes, whose answer says whether they were made, and for reads that take long: logs, scans, long polls.
+PATIENT = _config(3, 10)
 
 #: What the credential chain raises. None is quoted: a credential process may print anything.
 _NO_CREDENTIALS = (
@@ -98,6 +107,16 @@ _THROTTLED = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class Patient:
+    """The clients that wait for longer: for writes, and for reads that take long."""
+
+    dynamodb: DynamoDBClient
+    sqs: SQSClient
+    logs: CloudWatchLogsClient
+    pipes: EventBridgePipesClient
+
+
 class Aws:
     """The clients of one account and region. boto3 clients are safe to share between threads."""
 
@@ -106,18 +125,25 @@ class Aws:
         self.session = made = session(access)
         self.calls = ApiCalls()
         self.calls.watch(made.events)
+        answers.watch(made.events)
         #: The sandbox's, or None for AWS's own endpoints.
         self.endpoint_url = endpoint = access.endpoint_url or None
         self.region = access.region
-        self.dynamodb: DynamoDBClient = made.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
-        self.streams: DynamoDBStreamsClient = made.client("dynamodbstreams", endpoint_url=endpoint, config=CONFIG)
-        self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=CONFIG)
-        self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=CONFIG)
-        self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=CONFIG)
+        self.dynamodb: DynamoDBClient = made.client("dynamodb", endpoint_url=endpoint, config=QUICK)
+        self.streams: DynamoDBStreamsClient = made.client("dynamodbstreams", endpoint_url=endpoint, config=QUICK)
+        self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=QUICK)
+        self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=QUICK)
+        self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=QUICK)
         # Without type stubs: one call is made of it.
-        self.events: EventBridgeClient = made.client("events", endpoint_url=endpoint, config=CONFIG)
-        self.iam: IAMClient = made.client("iam", endpoint_url=endpoint, config=CONFIG)
-        self.cloudwatch: Any = made.client("cloudwatch", endpoint_url=endpoint, config=CONFIG)
+        self.events: EventBridgeClient = made.client("events", endpoint_url=endpoint, config=QUICK)
+        self.iam: IAMClient = made.client("iam", endpoint_url=endpoint, config=QUICK)
+        self.cloudwatch: Any = made.client("cloudwatch", endpoint_url=endpoint, config=QUICK)
+        self.patient = Patient(
+            made.client("dynamodb", endpoint_url=endpoint, config=PATIENT),
+            made.client("sqs", endpoint_url=endpoint, config=PATIENT),
+            made.client("logs", endpoint_url=endpoint, config=PATIENT),
+            made.client("pipes", endpoint_url=endpoint, config=PATIENT),
+        )
         self.endpoint = self.dynamodb.meta.endpoint_url
 
     def close(self) -> None:
@@ -135,6 +161,10 @@ class Aws:
             self.events,
             self.iam,
             self.cloudwatch,
+            self.patient.dynamodb,
+            self.patient.sqs,
+            self.patient.logs,
+            self.patient.pipes,
         )
 
 

@@ -73,7 +73,7 @@ def _stream_node(health: Health) -> Node:
     watch = health.watch
     if not watch.on:
         return Node("Stream", "not watched", "kept for 24 h", Mood.PLAIN, "pipes")
-    if watch.problem:
+    if watch.problem or watch.late_s(time.time()) is not None:
         return Node("Stream", "cannot be read", "kept for 24 h", Mood.BAD, "pipes")
     rate = "" if health.written_rate is None else f"{_per_second(health.written_rate)}, "
     return Node("Stream", "watched", f"{rate}kept for 24 h", Mood.GOOD, "pipes")

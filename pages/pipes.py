@@ -117,6 +117,9 @@ def _ledger(health: Health, wanted: str | None) -> None:
         st.text("There were too many changes to keep them all: older ones of this window are not counted.")
     if watch.gap_at is not None and watch.gap_at > health.at - window:
         st.text(f"Changes were missed at {formats.clock(watch.gap_at, where)}: the stream had forgotten them.")
+    late_s = watch.late_s(time.time())
+    if late_s is not None:
+        st.text(f"The stream has not been read for {formats.age(late_s)}: younger writes are not counted.")
     if watch.problem:
         st.text(watch.problem)
     blind = [pipe.flow for pipe in health.pipes if not pipe.waiting_known]

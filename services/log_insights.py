@@ -74,7 +74,7 @@ class LogInsights:
         """Bytes stored, the group's beginning in epoch ms, and the days that it keeps records, None for ever."""
         tried = f"Describing log group {self._group}"
         with translated(tried):
-            found = self._aws.logs.describe_log_groups(logGroupNamePrefix=self._group)["logGroups"]
+            found = self._aws.patient.logs.describe_log_groups(logGroupNamePrefix=self._group)["logGroups"]
         group = next((each for each in found if each["logGroupName"] == self._group), None)
         if group is None:
             raise NotFound(f"{tried} failed: there is none.", "Create the stack with `python -m provision up`.")

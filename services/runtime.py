@@ -5,6 +5,7 @@ The app's lifespan starts and closes it. Without a lifespan (a plain AppTest run
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -16,9 +17,12 @@ from services.config import Config, Target
 from services.environment import read_environment
 from services.errors import NotConfigured, SandboxNotRunning
 from services.jobs import Jobs
+from services.mishaps import Net
 from services.pipeline import Pipeline
 from services.sandbox_admin import SandboxAdmin
 from services.sandbox_process import SandboxInfo, SandboxProcess
+
+logger = logging.getLogger(__name__)
 
 
 class Runtime:
@@ -53,6 +57,9 @@ class Runtime:
         if self._closed.is_set():
             raise SandboxNotRunning("The dashboard is ending.", "Start it again.")
         if self.config.aws is not None:
+            known = self._pipeline
+            if known is not None:
+                return known
             with self._lock:
                 if self._pipeline is None:
                     found = self.config.aws
@@ -68,22 +75,26 @@ class Runtime:
 
     def connect_when_ready(self) -> None:
         """Waits for the pipeline to be there and connects to it, so that no viewer has to. Returns when closed, too."""
+        known: set[str] = set()
         while not self._closed.wait(0.1):
-            try:
+            with Net(logger, "Connecting to the pipeline", known) as net:
                 self.pipeline()
+            if net.error is None or (isinstance(net.error, SandboxNotRunning) and not self.sandbox.starting):
                 return
-            except SandboxNotRunning:
-                if not self.sandbox.starting:
-                    return
 
     def _sandbox_pipeline(self, info: SandboxInfo) -> Pipeline:
         assert info.momento is not None, "a ready sandbox has its Momento port in the state file"
+        # Without the lock: whoever connects anew must not hold up those who look at what is there.
+        known, instance = self._pipeline, self._instance
+        if known is not None and instance == info.instance:
+            return known
         with self._lock:
             if self._pipeline is None or self._instance != info.instance:
                 canary_s = None
                 if self._pipeline is not None:
                     canary_s = self._pipeline.canary.status().interval_s
-                    self._pipeline.close()
+                    # What it waits for is gone; nobody has to wait for that.
+                    threading.Thread(target=self._pipeline.close, name="close a pipeline", daemon=True).start()
                 self._pipeline = Pipeline(
                     info.aws, info.momento, self.config.topic, info.instance, self.config.watch_stream
                 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from components.parts import part
 from services.errors import SandboxNotRunning
 from services.runtime import Runtime
 
@@ -23,13 +24,13 @@ def show(runtime: Runtime, error: SandboxNotRunning) -> None:
     st.button("Start the sandbox", type="primary", on_click=runtime.start)
 
 
-@st.fragment(run_every=0.3)
+@part(run_every=0.3)
 def _progress(runtime: Runtime) -> None:
     info = runtime.sandbox.info()
     parts = info.parts if info else ()
-    done = sum(part.state == "ready" for part in parts)
+    done = sum(each.state == "ready" for each in parts)
     st.progress(done / len(parts) if parts else 0.0, text="Starting the process" if not parts else "Parts ready")
-    for part in parts:
-        st.text(f"{_SIGNS.get(part.state, '')} {part.name}: {part.state}  {part.detail}")
+    for each in parts:
+        st.text(f"{_SIGNS.get(each.state, '')} {each.name}: {each.state}  {each.detail}")
     if not runtime.sandbox.starting:
         st.rerun()

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import types
+from typing import Any
 
 from provision import names
 from services import aws, config, sandbox_process
@@ -19,10 +20,14 @@ from services.errors import NotConfigured, SandboxNotRunning
 from services.jobs import Jobs
 from services.mishaps import Net
 from services.pipeline import Pipeline
-from services.sandbox_admin import SandboxAdmin
+from services.sandbox_admin import SandboxAdmin, SandboxSeen
 from services.sandbox_process import SandboxInfo, SandboxProcess
+from services.shared import Shared
 
 logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at the sandbox's admin port.
+SANDBOX_EVERY_S = 0.9
 
 
 class Runtime:
@@ -33,6 +38,9 @@ class Runtime:
         self.sandbox = SandboxProcess(configuration.stack.prefix)
         #: Not the pipeline's: a job is still to be seen when the sandbox that it worked on is gone.
         self.jobs = Jobs()
+        #: Of the admin port alone: they are to be had when AWS and Momento do not answer.
+        self.sandbox_seen: Shared[SandboxSeen] = Shared(lambda: self.admin().seen(), SANDBOX_EVERY_S)
+        self.sandbox_ledger: Shared[dict[str, Any]] = Shared(lambda: self.admin().ledger(), SANDBOX_EVERY_S)
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
         self._instance = ""

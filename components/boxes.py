@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
+from services import patience
+from services.acknowledged import NotAcknowledged
 from services.errors import (
     DashboardError,
     InvalidInput,
@@ -18,10 +21,19 @@ from services.errors import (
     Throttled,
     Unreachable,
 )
+from services.mishaps import Net
+from services.shared import NotYet
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that a part of a page waits for its reads in all.
+PART_S = 5.0
 
 _HEADLINES: tuple[tuple[type[DashboardError], str], ...] = (
     (InvalidInput, "Not accepted"),
     (NotConfigured, "The configuration is not complete"),
+    (NotYet, "Reading"),
+    (NotAcknowledged, "Not known whether it was done"),
     (SandboxNotRunning, "The sandbox is not running"),
     (Unreachable, "Unreachable"),
     (NotAuthorized, "Refused"),
@@ -39,7 +51,10 @@ def headline(error: DashboardError) -> str:
 def error_box(error: DashboardError) -> None:
     """A box with the kind of the error, what happened, and what to do next."""
     with st.container(border=True):
-        st.error(headline(error), icon=":material/error:")
+        if isinstance(error, NotYet):
+            st.info(headline(error), icon=":material/hourglass:")
+        else:
+            st.error(headline(error), icon=":material/error:")
         st.text(error.what)
         if error.advice:
             st.text(error.advice)
@@ -47,8 +62,11 @@ def error_box(error: DashboardError) -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Runs a part of a page; what a service raises becomes a box in its place, and the rest of the page goes on."""
-    try:
+    """Runs a part of a page; whatever it raises becomes a box in its place, and the rest of the page goes on.
+
+    What it reads may take PART_S seconds in all. What stops or reruns a script passes through.
+    """
+    with Net(logger, "This part of the page") as net, patience.within(PART_S):
         yield
-    except DashboardError as error:
-        error_box(error)
+    if net.error is not None:
+        error_box(net.error)

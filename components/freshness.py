@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from components import formats
 from services.shared import Shared
+
+T = TypeVar("T")
+
+
+def latest(source: Shared[T]) -> T:
+    """The last value. A box says how old it is and why, when it could not be read anew. Raises DashboardError."""
+    known = source.last()
+    if known.error is not None:
+        with st.container(border=True):
+            age = formats.ago(time.time() - known.read_at)
+            st.warning(f"Not read anew: this was read {age}", icon=":material/history:")
+            st.text(str(known.error))
+    return known.value
 
 
 def freshness(*sources: Shared[Any], key: str) -> None:

@@ -11,6 +11,8 @@ import streamlit as st
 
 from components import formats
 from components.boxes import guarded
+from components.freshness import latest
+from components.parts import part
 from pages import context
 from services.audit_acts import Acted, ActState, acts, to_csv, to_json_lines
 
@@ -143,10 +145,10 @@ def _exports(found: Sequence[Acted]) -> None:
         )
 
 
-@st.fragment(run_every=10)
+@part(run_every=10)
 def _live() -> None:
     with guarded():
-        log = context.pipeline().audit_entries(WINDOWS[state.get("since") or "24 h"]).get().value
+        log = latest(context.pipeline().audit_entries(WINDOWS[state.get("since") or "24 h"]))
         if not log.complete:
             st.warning(f"The window has more entries than the newest {len(log.entries):,}, which are shown.")
         found = acts(log.entries, time.time())

@@ -9,9 +9,10 @@ import streamlit as st
 from components import formats
 from components.boxes import error_box, guarded
 from components.canary_view import canary_runs, canary_state
-from components.freshness import freshness
+from components.freshness import freshness, latest
 from components.lint_table import lint_table
 from components.metric_tables import alarm_table, comparison_table, metric_charts, metric_table
+from components.parts import part
 from pages import access, context
 from services.errors import DashboardError
 from services.pipeline import Pipeline
@@ -21,11 +22,12 @@ state = st.session_state
 _TABS = ("Settings", "Canary", "Metrics", "Alarms")
 
 
-@st.fragment(run_every=20)
+@part(run_every=5)
 def _settings() -> None:
     with guarded():
         pipeline = context.pipeline()
-        lint_table(pipeline.findings.get().value)
+        findings = latest(pipeline.findings)
+        lint_table(findings)
         freshness(pipeline.findings, key="refresh_settings")
 
 
@@ -74,7 +76,7 @@ def _canary_form() -> None:
         st.caption("Only operators may start and stop it.")
 
 
-@st.fragment(run_every=2)
+@part(run_every=2)
 def _canary() -> None:
     with guarded():
         status = context.pipeline().canary.status()
@@ -82,11 +84,11 @@ def _canary() -> None:
         canary_runs(status.runs, context.viewer_zone())
 
 
-@st.fragment(run_every=20)
+@part(run_every=5)
 def _metrics() -> None:
     with guarded():
         pipeline, where = context.pipeline(), context.viewer_zone()
-        found = pipeline.measurement.get().value
+        found = latest(pipeline.measurement)
         st.write("CloudWatch has one value a minute, and has it a minute or more late.")
         freshness(pipeline.measurement, key="refresh_metrics")
         st.subheader("CloudWatch beside the pipes' log")
@@ -99,11 +101,12 @@ def _metrics() -> None:
         metric_table(found.measured, where)
 
 
-@st.fragment(run_every=20)
+@part(run_every=5)
 def _alarms() -> None:
     with guarded():
         pipeline = context.pipeline()
-        alarm_table(pipeline.alarms.get().value, context.viewer_zone())
+        found = latest(pipeline.alarms)
+        alarm_table(found, context.viewer_zone())
         freshness(pipeline.alarms, key="refresh_alarms")
 
 

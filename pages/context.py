@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import tzinfo
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from services.attention import Readings
 from services.errors import DashboardError
 from services.pipeline import Pipeline
 from services.runtime import Runtime, registry
+from services.shared import Reading, Shared
 from services.topic_feed import TopicFeed
 from services.topic_series import WINDOWS, Rate, View
 from services.weather import RESERVED_PREFIX
@@ -44,21 +44,32 @@ def viewer_zone() -> tzinfo:
 def readings(source: Pipeline) -> Readings:
     """What stands beside the pipes' health; a read that fails is an error among the readings."""
     errors: dict[str, DashboardError] = {}
-    _tried(source.pipes.get, "AWS", errors)
-    _tried(source.log.get, "AWS", errors)
-    depth = _tried(lambda: source.depth.get().value, "AWS", errors)
-    _tried(source.cache_latency_ms.get, "Momento", errors)
-    feed, history = source.feed.status(), source.feed.history()
-    return Readings(depth, feed, tuple(errors.values()), history, source.canary.status())
+    now = time.time()
+    _known(source.pipes, "AWS", errors)
+    _known(source.log, "AWS", errors)
+    depth = _known(source.depth, "AWS", errors)
+    _known(source.cache_latency_ms, "Momento", errors)
+    return Readings(
+        None if depth is None else depth.value,
+        source.feed.status(),
+        tuple(errors.values()),
+        source.feed.history(),
+        source.canary.status(),
+        depth_age_s=None if depth is None or depth.error is None else now - depth.read_at,
+        late_loops=tuple(loop for loop in source.loops if loop.late_s(now) is not None),
+    )
 
 
-def _tried(read: Callable[[], T], side: str, errors: dict[str, DashboardError]) -> T | None:
-    """What a read gives, or None with its error noted: the first of each kind on each side."""
+def _known(source: Shared[T], side: str, errors: dict[str, DashboardError]) -> Reading[T] | None:
+    """What was read last, or None; what keeps it from being read anew is noted, the first of each kind on each side."""
     try:
-        return read()
+        known = source.last()
     except DashboardError as error:
         errors.setdefault(f"{side} {type(error).__name__}", error)
         return None
+    if known.error is not None:
+        errors.setdefault(f"{side} {type(known.error).__name__}", known.error)
+    return known
 
 
 def recent_rates(feed: TopicFeed) -> tuple[Rate, ...]:
@@ -68,5 +79,5 @@ def recent_rates(feed: TopicFeed) -> tuple[Rate, ...]:
 
 def known_locations() -> list[str]:
     """The locations of the records that the pages show, without the canary's. Raises DashboardError."""
-    locations = (item.get("Location", "") for item in pipeline().records.get().value.items)
+    locations = (item.get("Location", "") for item in pipeline().records.last().value.items)
     return sorted(location for location in locations if not location.startswith(RESERVED_PREFIX))

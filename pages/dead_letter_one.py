@@ -99,7 +99,7 @@ def _cause(case: Case) -> None:
         error = short(cause.error, execution_details.SHOWN_CHARACTERS)
         st.code(f"HTTP {cause.status}\n{error}" if cause.status else error, language=None, wrap_lines=True)
     with guarded():
-        records = context.pipeline().log.get().value.store.records_of(cause.execution_id)
+        records = context.pipeline().log.last().value.store.records_of(cause.execution_id)
         with st.expander("Request and answer"):
             for title, data in (
                 ("Request", execution_stages.request(records)),
@@ -119,7 +119,7 @@ def _no_log(case: Case) -> str:
     if case.letter.problem:
         return "No log found: the message does not say which pipe it is of."
     try:
-        complete_from = context.pipeline().log.get().value.state.complete_from_ms / 1000
+        complete_from = context.pipeline().log.last().value.state.complete_from_ms / 1000
     except DashboardError as error:
         return f"No log found: {error}"
     since = formats.moment(complete_from, context.viewer_zone())

@@ -10,6 +10,8 @@ import streamlit as st
 from components import dead_letter_tables as tables
 from components import formats
 from components.boxes import error_box, guarded
+from components.freshness import latest
+from components.parts import part
 from pages import access, context, dead_letter_acts, dead_letter_one, dead_letter_work
 from provision import names
 from services.dead_letters.export import to_csv, to_json_lines
@@ -94,7 +96,7 @@ def _choice() -> Choice:
 
 
 def _counts(pipeline: Pipeline, watched: Watched) -> None:
-    depth, now = pipeline.depth.get().value, time.time()
+    depth, now = latest(pipeline.depth), time.time()
     letters = watched.look.letters
     oldest = formats.age(now - letters[0].sent_at.timestamp()) if letters else "–"
     with st.container(horizontal=True):
@@ -203,7 +205,7 @@ def _table(pipeline: Pipeline, cases: Sequence[Case]) -> None:
 
 
 def _retention_s(pipeline: Pipeline) -> int:
-    return pipeline.queue_facts.get().value.retention_s
+    return pipeline.queue_facts.last().value.retention_s
 
 
 def _exports(cases: Sequence[Case]) -> None:
@@ -226,7 +228,11 @@ def _exports(cases: Sequence[Case]) -> None:
 
 def _nothing(pipeline: Pipeline, watched: Watched) -> None:
     """No letter was seen: because there is none, or because the last look did not see them."""
-    depth = pipeline.depth.get().value
+    known = pipeline.depth.last()
+    depth = known.value
+    if known.error is not None:
+        # The depth above says how old it is; whether the queue is empty now nobody knows.
+        return
     if depth.total:
         st.info(
             f"SQS counts {formats.counted(depth.total, 'message')} that the last look did not see. Those that somebody "
@@ -286,5 +292,5 @@ if "letters_error" in state:
     error_box(state.letters_error)
 with guarded():
     _filters(context.pipeline().dead_letters.get())
-st.fragment(_live, run_every=3)()
+part(run_every=3)(_live)()
 dead_letter_acts.dialogs()

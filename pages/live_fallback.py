@@ -14,6 +14,7 @@ import streamlit as st
 
 from components import formats, live_charts
 from components.boxes import guarded
+from components.parts import part
 from pages import context, live_event
 from services import live_wire
 from services.topic_events import TopicEvent
@@ -54,7 +55,7 @@ class Tables:
     events: pa.Table
 
 
-@st.fragment(run_every=1)
+@part(run_every=1)
 def refreshing(view: View) -> None:
     """Draws the view, and again each second."""
     with guarded():

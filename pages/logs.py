@@ -9,6 +9,8 @@ import streamlit as st
 
 from components import execution_details, formats, log_tables
 from components.boxes import guarded
+from components.freshness import latest
+from components.parts import part
 from pages import context, logs_execution, logs_insights
 from provision import names
 from services.log_export import MOST_ROWS, executions_csv, records_jsonl
@@ -132,7 +134,7 @@ def _query() -> LogQuery:
 def _read(pipeline: Pipeline) -> LogView:
     """The log, with the chosen window kept. Raises DashboardError."""
     pipeline.log_tail.ask_for(WINDOWS[state.get("span") or "1 h"])
-    return pipeline.log.get().value
+    return latest(pipeline.log)
 
 
 def _how_far(log: LogState, query: LogQuery) -> None:
@@ -298,6 +300,6 @@ with st.container(horizontal=True, vertical_alignment="center"):
 if state.view == INSIGHTS:
     logs_insights.show(_query(), lambda row: _open(logs_insights.found()[row].execution_id))
 else:
-    st.fragment(_tail, run_every=None if paused else 2)()
+    part(run_every=None if paused else 2)(_tail)()
 if "execution" in st.query_params:
     logs_execution.drawer(st.query_params["execution"])

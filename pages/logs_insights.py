@@ -10,6 +10,7 @@ import streamlit as st
 from components import formats, log_tables
 from components.boxes import error_box, guarded
 from components.log_tables import OnRow
+from components.parts import part
 from pages import context
 from pages.access import is_operator, require_operator
 from services.config import Target
@@ -66,7 +67,7 @@ def show(query: LogQuery, on_execution: OnRow) -> None:
         st.caption("Running a query costs money, and is for operators.")
     if "insights_error" in state:
         error_box(state.insights_error)
-    st.fragment(_result, run_every=1 if running else None)(on_execution)
+    part(run_every=1 if running else None)(_result)(on_execution)
 
 
 def _cost(estimate: Estimate) -> None:

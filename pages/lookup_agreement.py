@@ -10,6 +10,7 @@ import streamlit as st
 
 from components import formats, job_progress
 from components.boxes import error_box, guarded
+from components.parts import part
 from pages import access, context
 from services.agreement import Standing
 from services.agreement_check import MOST_FINDINGS, CheckResult, Finding, Plan, make_right_audited, plan
@@ -54,7 +55,7 @@ def show() -> None:
         pipeline = context.pipeline()
         running = pipeline.check_job.running or pipeline.repair_job.running
         # Only a running job is looked at again and again.
-        st.fragment(_progress, run_every=1 if running else None)()
+        part(run_every=1 if running else None)(_progress)()
     if "agreement_to_repair" in state:
         _confirm(state.agreement_to_repair)
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from components import formats, job_progress
 from components.boxes import error_box, guarded
+from components.parts import part
 from pages import access, context
 from provision import names
 from services import load_keys, load_test
@@ -47,7 +48,7 @@ def show() -> None:
     with guarded():
         job = context.pipeline().load_job.job
         # Only a running job is looked at again and again.
-        st.fragment(_progress, run_every=1 if job is not None and job.progress.running else None)()
+        part(run_every=1 if job is not None and job.progress.running else None)(_progress)()
 
 
 def costs_money() -> bool:

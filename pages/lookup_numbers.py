@@ -9,6 +9,7 @@ import streamlit as st
 
 from components import formats, lookup_charts
 from components.boxes import guarded
+from components.parts import part
 from pages import context
 from services.lookup_stats import BUCKET_S, BUCKETS, Counts, Stats
 from services.metrics import Series
@@ -57,7 +58,7 @@ def _prices() -> tuple[float, float]:
     return table, cache
 
 
-@st.fragment(run_every=5)
+@part(run_every=5)
 def _numbers(table_usd: float, cache_usd: float) -> None:
     with guarded():
         pipeline = context.pipeline()
@@ -133,7 +134,7 @@ def _over_time(stats: Stats) -> None:
 def _aws(pipeline: Pipeline, stats: Stats) -> None:
     st.subheader("AWS's own numbers")
     with guarded():
-        reading = pipeline.table_metrics.get()
+        reading = pipeline.table_metrics.last()
         units, calls, latency = reading.value
         with st.container(horizontal=True):
             st.metric("Read capacity, all readers", f"{_sum(units):g} RCU", border=True)

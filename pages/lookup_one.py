@@ -10,6 +10,7 @@ import streamlit as st
 
 from components import formats
 from components.boxes import error_box, guarded
+from components.parts import part
 from pages import access, context
 from services.agreement import REPAIRABLE, Judgement, Standing
 from services.agreement_check import Comparison, make_right_audited
@@ -305,7 +306,7 @@ def _item(read: TableRead) -> None:
     st.json(read.item)
 
 
-@st.fragment(run_every=1)
+@part(run_every=1)
 def _countdown() -> None:
     """How long the cache still has it, counted here: no call is made for it."""
     expires_at: float | None = state.get("lookup_expires_at")

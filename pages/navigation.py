@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import streamlit as st
@@ -10,6 +11,9 @@ from components.boxes import error_box
 from pages import context, sidebar, start
 from services.config import Target
 from services.errors import DashboardError, NotConfigured, SandboxNotRunning
+from services.mishaps import Net
+
+logger = logging.getLogger("dashboard")
 
 st.set_page_config(
     page_title="Weather pipeline",
@@ -47,15 +51,19 @@ st.html(
 page = st.navigation(pages)
 st.set_page_config(page_title=f"{page.title} · Weather pipeline")
 
-sidebar.show(runtime)
+with Net(logger, "The sidebar"):
+    sidebar.show(runtime)
 # Again above the page, because a phone hides the sidebar.
 sidebar.target_badge(runtime)
-try:
-    runtime.pipeline()
-except SandboxNotRunning as error:
-    start.show(runtime, error)
-except DashboardError as error:
-    st.title(page.title)
-    error_box(error)
-else:
-    page.run()
+with Net(logger, "The page") as net:
+    try:
+        runtime.pipeline()
+    except SandboxNotRunning as error:
+        start.show(runtime, error)
+    except DashboardError as error:
+        st.title(page.title)
+        error_box(error)
+    else:
+        page.run()
+if net.error is not None:
+    error_box(net.error)

@@ -8,7 +8,8 @@ import streamlit as st
 
 from components import charts, formats, notices
 from components.boxes import guarded
-from components.freshness import freshness
+from components.freshness import freshness, latest
+from components.parts import part
 from components.pipeline_picture import Mood, Node, Picture, picture_html
 from components.verdict_box import pipeline_verdict
 from pages import context
@@ -60,9 +61,14 @@ def _picture(pipeline: Pipeline, readings: Readings, health: Health) -> Picture:
 
 def _table_node(pipeline: Pipeline, health: Health) -> Node:
     try:
-        page = pipeline.records.get().value
+        known = pipeline.records.last()
     except DashboardError:
         return Node("DynamoDB table", "cannot be read", "", Mood.BAD, "weather")
+    page = known.value
+    if known.error is not None:
+        count = formats.counted(len(page.items), "record")
+        age = formats.ago(time.time() - known.read_at)
+        return Node("DynamoDB table", "cannot be read", f"{count} {age}", Mood.BAD, "weather")
     count = f"over {len(page.items):,} records" if page.more else formats.counted(len(page.items), "record")
     if health.written_rate is not None:
         count += f", {_per_second(health.written_rate)}"
@@ -73,7 +79,7 @@ def _stream_node(health: Health) -> Node:
     watch = health.watch
     if not watch.on:
         return Node("Stream", "not watched", "kept for 24 h", Mood.PLAIN, "pipes")
-    if watch.problem:
+    if watch.problem or watch.late_s(time.time()) is not None:
         return Node("Stream", "cannot be read", "kept for 24 h", Mood.BAD, "pipes")
     rate = "" if health.written_rate is None else f"{_per_second(health.written_rate)}, "
     return Node("Stream", "watched", f"{rate}kept for 24 h", Mood.GOOD, "pipes")
@@ -105,16 +111,19 @@ def _queue_node(readings: Readings) -> Node:
     if readings.depth is None:
         return Node(title, "cannot be read", "", Mood.BAD, page)
     total = readings.depth.total
+    if readings.depth_age_s is not None:
+        count = f"{formats.counted(total, 'message')} {formats.ago(readings.depth_age_s)}"
+        return Node(title, "cannot be read", count, Mood.BAD, page)
     if total:
         return Node(title, "not empty", formats.counted(total, "message"), Mood.BAD, page)
     return Node(title, "empty", "0 messages", Mood.GOOD, page)
 
 
-@st.fragment(run_every=2)
+@part(run_every=2)
 def _live() -> None:
     with guarded():
         pipeline = context.pipeline()
-        health = pipeline.health.get().value
+        health = latest(pipeline.health)
         readings = context.readings(pipeline)
         pipeline_verdict(health.verdict, [(pipe.flow, pipe.finding) for pipe in health.pipes])
         st.html(picture_html(_picture(pipeline, readings, health)))
@@ -144,7 +153,14 @@ def _numbers(pipeline: Pipeline, readings: Readings, health: Health) -> None:
         st.metric("Delivered lately", formats.number(sum(delivered)), border=True, help=lately)
         st.metric("Failed lately", formats.number(sum(failed)), border=True, help=lately)
         st.metric("Last delivery", formats.ago(time.time() - last) if last else "none lately", border=True)
-        st.metric("Dead letters", "–" if depth is None else formats.number(depth.total), border=True)
+        st.metric(
+            "Dead letters",
+            "–" if depth is None else formats.number(depth.total),
+            None if readings.depth_age_s is None else formats.ago(readings.depth_age_s),
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+        )
         st.metric(
             "Cache hits", formats.number(tally.hits), border=True, help="Lookups of this dashboard since it started"
         )

@@ -9,7 +9,8 @@ import streamlit as st
 
 from components import formats, latency_charts, pipe_card
 from components.boxes import error_box, guarded
-from components.freshness import freshness
+from components.freshness import freshness, latest
+from components.parts import part
 from components.pipe_ledger import pipe_ledger
 from pages import access, context
 from provision import names
@@ -117,6 +118,9 @@ def _ledger(health: Health, wanted: str | None) -> None:
         st.text("There were too many changes to keep them all: older ones of this window are not counted.")
     if watch.gap_at is not None and watch.gap_at > health.at - window:
         st.text(f"Changes were missed at {formats.clock(watch.gap_at, where)}: the stream had forgotten them.")
+    late_s = watch.late_s(time.time())
+    if late_s is not None:
+        st.text(f"The stream has not been read for {formats.age(late_s)}: younger writes are not counted.")
     if watch.problem:
         st.text(watch.problem)
     blind = [pipe.flow for pipe in health.pipes if not pipe.waiting_known]
@@ -140,7 +144,7 @@ def _latency(pipeline: Pipeline, wanted: str | None) -> None:
             "Stage", list(Stage), default=Stage.TOTAL, required=True, key="latency_stage", format_func=_stage_name
         )
     now = time.time()
-    samples = pipeline.samples.get().value[flow]
+    samples = latest(pipeline.samples)[flow]
     _stage_numbers(samples)
     spans = [span for span in over_time(samples, now - WINDOWS_S[-1], now) if span.stage is stage]
     over, classes = st.columns(2)
@@ -174,11 +178,11 @@ def _stage_numbers(samples: list[Sample]) -> None:
     )
 
 
-@st.fragment(run_every=2)
+@part(run_every=2)
 def _live(wanted: str | None) -> None:
     with guarded():
         pipeline = context.pipeline()
-        health = pipeline.health.get().value
+        health = latest(pipeline.health)
         shown = [pipe for pipe in health.pipes if wanted in (None, pipe.flow)]
         letters = _letter_ages(pipeline)
         for column, pipe in zip(st.columns(len(shown)), shown, strict=True):

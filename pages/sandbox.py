@@ -9,7 +9,9 @@ import streamlit as st
 
 from components import formats
 from components.boxes import error_box, guarded
+from components.freshness import latest
 from components.ledger import ledger_table
+from components.parts import part
 from pages import access, context
 from services import fault_switches
 from services.errors import DashboardError
@@ -34,6 +36,8 @@ def _act(order: Callable[[SandboxAdmin], None]) -> None:
         order(context.runtime().admin())
     except DashboardError as error:
         state.sandbox_error = error
+    finally:
+        context.runtime().sandbox_seen.forget()
 
 
 def _start_traffic() -> None:
@@ -61,10 +65,10 @@ def _traffic_form() -> None:
         _traffic_progress()
 
 
-@st.fragment(run_every=1)
+@part(run_every=1)
 def _traffic_progress() -> None:
     with guarded():
-        progress = context.runtime().admin().status()["traffic"].get("progress")
+        progress = context.runtime().sandbox_seen.last().value.status["traffic"].get("progress")
         if not progress:
             st.caption("No traffic yet.")
             return
@@ -86,14 +90,16 @@ _START_MOMENTO = ("End", SandboxAdmin.start_momento)
 def _faults() -> None:
     st.subheader("Faults")
     st.write("What can go wrong, on demand: see what the other pages say of it, and whether they say when it is over.")
+    # Before anything that is read: it must be there when nothing answers.
+    st.button("End all faults", icon=":material/healing:", key="end_all_faults", on_click=_act, args=(_end_all,))
     _switches()
 
 
-@st.fragment(run_every=2)
+@part(run_every=2)
 def _switches() -> None:
     with guarded():
-        admin = context.runtime().admin()
-        status, faults = admin.status(), admin.faults()
+        seen = latest(context.runtime().sandbox_seen)
+        status, faults = seen.status, seen.faults
         with st.container(border=True):
             for switch in fault_switches.SWITCHES:
                 _switch(switch, fault_switches.state_of(switch, faults))
@@ -116,9 +122,6 @@ def _switches() -> None:
                 "Connections are refused; the pipes hold their records.",
                 stopped,
                 _START_MOMENTO if stopped else _STOP_MOMENTO,
-            )
-            st.button(
-                "End all faults", icon=":material/healing:", key="end_all_faults", on_click=_act, args=(_end_all,)
             )
 
 
@@ -147,10 +150,11 @@ def _row(title: str, hint: str, on: bool, order: tuple[str, Callable[[SandboxAdm
         st.button(label, key=f"fault_{title}", on_click=_act, args=(act,), help=f"{label}: {title}")
 
 
-@st.fragment(run_every=2)
+@part(run_every=2)
 def _ledger() -> None:
     with guarded():
-        ledger_table(context.runtime().admin().ledger())
+        ledger = latest(context.runtime().sandbox_ledger)
+        ledger_table(ledger)
 
 
 st.title("Sandbox")

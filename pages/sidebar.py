@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
 from components import formats
+from components.parts import part
 from pages import access, start
 from provision import names
+from services import patience
 from services.access import Role
 from services.api_calls import lately
 from services.config import Target
 from services.errors import DashboardError, SandboxNotRunning
 from services.pipeline import Pipeline
 from services.runtime import Runtime
+from services.shared import NotYet
 from services.topic_status import FeedState
 
+#: Seconds that the sidebar waits for what it shows, in all.
+BLINK_S = 0.2
 _FEED_COLOURS: dict[FeedState, Literal["green", "orange", "red"]] = {
     FeedState.LIVE: "green",
     FeedState.CONNECTING: "orange",
@@ -55,17 +61,20 @@ def target_badge(runtime: Runtime) -> None:
         st.badge("Target: AWS", icon=":material/cloud:", color="orange")
 
 
-@st.fragment(run_every=3)
+@part(run_every=3)
 def _state(runtime: Runtime) -> None:
     try:
         pipeline = runtime.pipeline()
     except SandboxNotRunning as error:
         _no_sandbox(runtime, error)
         return
-    _aws(pipeline)
-    _momento(pipeline)
-    _feed(pipeline)
-    _queue(pipeline)
+    # It is drawn before the page, which must not wait for it; what is late comes with the next run.
+    with patience.within(BLINK_S):
+        _aws(pipeline)
+        _momento(pipeline)
+        _feed(pipeline)
+        _queue(pipeline)
+    _loops(pipeline)
     _calls(pipeline)
     with st.expander("Endpoints", expanded=True):
         st.text(f"Region {pipeline.access.region}")
@@ -98,6 +107,15 @@ def _calls(pipeline: Pipeline) -> None:
         st.caption("For all viewers together: reads are shared, so more viewers make no more of them.")
 
 
+def _loops(pipeline: Pipeline) -> None:
+    """The loops in the background that did not succeed for longer than they should."""
+    now = time.time()
+    for loop in pipeline.loops:
+        late_s = loop.late_s(now)
+        if late_s is not None:
+            st.badge(f"{loop.name}: not for {formats.age(late_s)}", icon=":material/history:", color="orange")
+
+
 def _no_sandbox(runtime: Runtime, error: SandboxNotRunning) -> None:
     if runtime.sandbox.starting:
         st.badge("Sandbox: starting", icon=":material/hourglass:", color="orange")
@@ -108,22 +126,36 @@ def _no_sandbox(runtime: Runtime, error: SandboxNotRunning) -> None:
 
 
 def _aws(pipeline: Pipeline) -> None:
+    place = f"AWS {pipeline.access.region}"
     try:
-        pipes = pipeline.pipes.get().value
-    except DashboardError:
-        st.badge(f"AWS {pipeline.access.region}: not answering", icon=":material/error:", color="red")
+        known = pipeline.pipes.last()
+    except DashboardError as error:
+        _no_answer(place, "not answering", error)
         return
+    pipes = known.value
     running = sum(pipe.running for pipe in pipes)
+    if known.error is not None:
+        _no_answer(place, "not answering", known.error)
+        age = formats.ago(time.time() - known.read_at)
+        st.badge(f"Pipes: {running} of {len(pipes)} running {age}", icon=":material/valve:", color="gray")
+        return
     colour: Literal["green", "red"] = "green" if running == len(pipes) else "red"
-    st.badge(f"AWS {pipeline.access.region}: connected", icon=":material/check:", color="green")
+    st.badge(f"{place}: connected", icon=":material/check:", color="green")
     st.badge(f"Pipes: {running} of {len(pipes)} running", icon=":material/valve:", color=colour)
+
+
+def _no_answer(place: str, words: str, error: DashboardError) -> None:
+    if isinstance(error, NotYet):
+        st.badge(f"{place}: no answer yet", icon=":material/hourglass:", color="orange")
+    else:
+        st.badge(f"{place}: {words}", icon=":material/error:", color="red")
 
 
 def _momento(pipeline: Pipeline) -> None:
     try:
         latency = pipeline.cache_latency_ms.get().value
-    except DashboardError:
-        st.badge("Momento: not usable", icon=":material/error:", color="red")
+    except DashboardError as error:
+        _no_answer("Momento", "not usable", error)
         return
     st.badge(f"Momento: connected, {formats.milliseconds(latency)}", icon=":material/check:", color="green")
 
@@ -136,13 +168,15 @@ def _feed(pipeline: Pipeline) -> None:
 
 def _queue(pipeline: Pipeline) -> None:
     try:
-        depth = pipeline.depth.get().value
+        known = pipeline.depth.last()
     except DashboardError:
         return
+    depth = known.value
+    age = "" if known.error is None else f" {formats.ago(time.time() - known.read_at)}"
     if depth.total:
         st.page_link(
             "dead_letters.py",
-            label=f":red[**{formats.counted(depth.total, 'dead letter')}**]",
+            label=f":red[**{formats.counted(depth.total, 'dead letter')}{age}**]",
             icon=":material/warning:",
             help="Messages wait in the dead-letter queue",
         )

@@ -7,7 +7,8 @@ import json
 import streamlit as st
 
 from components.boxes import guarded
-from components.freshness import freshness
+from components.freshness import freshness, latest
+from components.parts import part
 from components.stack_view import command_list, drift, outputs, parts_table, verdict
 from pages import context
 from provision import names
@@ -16,7 +17,7 @@ from services.stack import PROFILES, usual_profile
 from services.stack_report import StackReport, commands
 
 
-@st.fragment(run_every=20)
+@part(run_every=5)
 def _stack(profile: str) -> None:
     with guarded():
         source = context.pipeline().stack(profile)
@@ -30,7 +31,8 @@ def _read(source: Shared[StackReport]) -> Reading[StackReport] | None:
     """The stack, told in one line; None when a box tells why it could not be read."""
     with guarded():
         with st.spinner("Looking at every resource"):
-            reading = source.get()
+            latest(source)
+            reading = source.last()
         verdict(reading.value)
         return reading
     return None

@@ -7,6 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from components.boxes import error_box
+from components.parts import part
 from pages import access
 from services.errors import DashboardError, SandboxNotRunning
 from services.runtime import Runtime
@@ -46,13 +47,13 @@ def _start(runtime: Runtime) -> None:
         st.session_state.start_error = error
 
 
-@st.fragment(run_every=0.3)
+@part(run_every=0.3)
 def _progress(runtime: Runtime) -> None:
     info = runtime.sandbox.info()
     parts = info.parts if info else ()
-    done = sum(part.state == "ready" for part in parts)
+    done = sum(each.state == "ready" for each in parts)
     st.progress(done / len(parts) if parts else 0.0, text="Starting the process" if not parts else "Parts ready")
-    for part in parts:
-        st.text(f"{_SIGNS.get(part.state, '')} {part.name}: {part.state}  {part.detail}")
+    for each in parts:
+        st.text(f"{_SIGNS.get(each.state, '')} {each.name}: {each.state}  {each.detail}")
     if not runtime.sandbox.starting:
         st.rerun()

@@ -13,6 +13,7 @@ import streamlit as st
 
 from components import formats
 from components.boxes import error_box
+from components.parts import part
 from pages import access, context, weather_outcome
 from pages.weather_acts import attempt
 from services import record_files, weather_csv
@@ -110,7 +111,7 @@ def show() -> None:
         st.button("Close", key="weather_job_close", on_click=forget)
 
 
-@st.fragment(run_every=0.5)
+@part(run_every=0.5)
 def _running(job: Job[Any]) -> None:
     progress = job.progress
     if not progress.running:

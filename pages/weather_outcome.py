@@ -7,6 +7,7 @@ import streamlit as st
 
 from components import batch_steps, propagation_steps
 from components.boxes import error_box, guarded
+from components.parts import part
 from pages import access, context, weather_acts, weather_form
 from pages.weather_acts import attempt
 from services.batch_journeys import BatchJourney
@@ -62,7 +63,7 @@ def _chosen(journeys: tuple[Journey, ...]) -> Journey:
 
 def _way_of(journey: Journey) -> None:
     # A way that is known to its end needs no further look.
-    st.fragment(_way, run_every=None if journey.way.ended else 0.5)(journey)
+    part(run_every=None if journey.way.ended else 0.5)(_way)(journey)
 
 
 def _way(journey: Journey) -> None:
@@ -84,7 +85,7 @@ def _way(journey: Journey) -> None:
 
 def rows_of(journey: BatchJourney) -> None:
     """The way of the rows of a job, kept fresh until it is known to its end."""
-    st.fragment(_rows, run_every=None if journey.way.ended else 1)(journey)
+    part(run_every=None if journey.way.ended else 1)(_rows)(journey)
 
 
 def _rows(journey: BatchJourney) -> None:

@@ -14,7 +14,7 @@ from components.boxes import guarded
 from pages import access, context, weather_acts, weather_jobs
 from pages.weather_acts import attempt
 from services import record_views, weather_csv
-from services.errors import InvalidInput
+from services.errors import DashboardError, InvalidInput
 from services.record_edits import TEMPERATURES, edited, foreign, number_of
 from services.record_pages import Item, location_of
 from services.record_views import MOST_FOUND, PageView, SearchView, View
@@ -82,7 +82,7 @@ def _toolbar() -> None:
 
 
 def _said(found: View) -> None:
-    count = formats.number(context.pipeline().record_count.get().value)
+    count = _counted()
     units = f"{found.capacity_units:g} read {'unit' if found.capacity_units == 1 else 'units'}"
     table = f"The table had about {count} when AWS last counted, which it does every six hours."
     if isinstance(found, PageView):
@@ -96,6 +96,14 @@ def _said(found: View) -> None:
     elif found.next_start:
         words += " There may be more: go on."
     st.text(words)
+
+
+def _counted() -> str:
+    try:
+        return formats.number(context.pipeline().record_count.last().value)
+    except DashboardError:
+        # The table shows without it.
+        return "an unknown number of records"
 
 
 def _ways_on(found: View) -> None:

@@ -119,7 +119,7 @@ class Checker:
         extra: dict[str, Any] = {} if total == 1 else {"Segment": number, "TotalSegments": total}
         while True:
             with translated(f"Reading table {names.TABLE}"):
-                answer: Any = self._aws.dynamodb.scan(
+                answer: Any = self._aws.patient.dynamodb.scan(
                     TableName=names.TABLE,
                     Limit=PAGE,
                     ConsistentRead=True,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from services.background import LoopState
 from services.canary import CanaryStatus
 from services.dead_letters import Depth
 from services.errors import DashboardError
@@ -33,7 +34,8 @@ class Notice:
 class Readings:
     """What was read; None where a read failed, with its error in `errors`.
 
-    `history` is None, too, when none is kept.
+    `history` is None, too, when none is kept. `depth_age_s` is how old the depth is when it could not be read anew.
+    `late_loops` run in the background, and did not succeed for longer than they should.
     """
 
     depth: Depth | None
@@ -41,6 +43,8 @@ class Readings:
     errors: tuple[DashboardError, ...] = ()
     history: HistoryStatus | None = None
     canary: CanaryStatus | None = None
+    depth_age_s: float | None = None
+    late_loops: tuple[LoopState, ...] = ()
 
 
 def notices(readings: Readings) -> list[Notice]:
@@ -48,7 +52,8 @@ def notices(readings: Readings) -> list[Notice]:
     found = [
         *_unreadable(readings.errors),
         *_of_feed(readings.feed),
-        *_of_queue(readings.depth),
+        *_of_queue(readings.depth, readings.depth_age_s),
+        *_of_loops(readings.late_loops),
         *_of_history(readings.history),
         *_of_canary(readings.canary),
     ]
@@ -71,11 +76,16 @@ def _of_history(history: HistoryStatus | None) -> list[Notice]:
     return [Notice(Severity.WARNING, "Events are not stored for the next start of the dashboard", history.problem)]
 
 
-def _of_queue(depth: Depth | None) -> list[Notice]:
+def _of_loops(late: Iterable[LoopState]) -> list[Notice]:
+    return [Notice(Severity.WARNING, f"The {loop.name} does not get on", loop.problem) for loop in late]
+
+
+def _of_queue(depth: Depth | None, age_s: float | None) -> list[Notice]:
     if depth is None or depth.total == 0:
         return []
     noun = "message waits" if depth.total == 1 else "messages wait"
-    return [Notice(Severity.WARNING, f"{depth.total:,} {noun} in the dead-letter queue")]
+    when = "" if age_s is None else f", as of {age_s:,.0f} s ago"
+    return [Notice(Severity.WARNING, f"{depth.total:,} {noun} in the dead-letter queue{when}")]
 
 
 def _of_canary(canary: CanaryStatus | None) -> list[Notice]:

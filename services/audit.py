@@ -106,7 +106,9 @@ class Audit:
         event: Any = {"timestamp": int(entry.at * 1000), "message": encodable(line)}
         with self._lock, translated(f"Writing to audit log {self.group}"):
             self._ensure_stream()
-            self._aws.logs.put_log_events(logGroupName=self.group, logStreamName=self._stream, logEvents=[event])
+            self._aws.patient.logs.put_log_events(
+                logGroupName=self.group, logStreamName=self._stream, logEvents=[event]
+            )
 
     @contextmanager
     def acting(self, act: str, who: str, why: str, **summary: Any) -> Iterator[Act]:
@@ -135,7 +137,7 @@ class Audit:
         while len(found) < MOST_ENTRIES and size < MOST_BYTES:
             try:
                 with translated(f"Reading audit log {self.group}"):
-                    page = self._aws.logs.filter_log_events(
+                    page = self._aws.patient.logs.filter_log_events(
                         logGroupName=self.group,
                         startTime=int(since * 1000),
                         endTime=int((time.time() if until is None else until) * 1000) + 1,
@@ -155,7 +157,7 @@ class Audit:
     def _ensure_stream(self) -> None:
         if self._made:
             return
-        logs = self._aws.logs
+        logs = self._aws.patient.logs
         if _create(lambda: logs.create_log_group(logGroupName=self.group)):
             self._set_retention()
         _create(lambda: logs.create_log_stream(logGroupName=self.group, logStreamName=self._stream))
@@ -163,7 +165,7 @@ class Audit:
 
     def _set_retention(self) -> None:
         try:
-            self._aws.logs.put_retention_policy(logGroupName=self.group, retentionInDays=RETENTION_DAYS)
+            self._aws.patient.logs.put_retention_policy(logGroupName=self.group, retentionInDays=RETENTION_DAYS)
         except ClientError as error:
             # A log that is kept for too long is no reason to leave an act undone.
             logger.warning("audit log %s keeps its entries for ever: %s", self.group, error)

@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from botocore.exceptions import ClientError, ProfileNotFound
 from provision import failures
 from provision.failures import Kind
 from provision.redaction import remember
-from services import key_text
+from services import answers, key_text
 from services.api_calls import ApiCalls
 from services.config import AwsAccess, shown
 from services.errors import (
@@ -40,13 +41,20 @@ if TYPE_CHECKING:
     from mypy_boto3_pipes import EventBridgePipesClient
     from mypy_boto3_sqs import SQSClient
 
-#: Short enough that a page shows "unreachable" soon, long enough for a slow region.
-CONFIG = BotoConfig(
-    connect_timeout=3,
-    read_timeout=10,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=20,
-)
+
+def _config(connect_s: float, read_s: float) -> BotoConfig:
+    return BotoConfig(
+        connect_timeout=connect_s,
+        read_timeout=read_s,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=20,
+    )
+
+
+#: For what pages and loops read again and again: an answer that does not come soon is better asked for anew.
+QUICK = _config(1, 3)
+#: For writes, whose answer says whether they were made, and for reads that take long: logs, scans, long polls.
+PATIENT = _config(3, 10)
 
 _FAILED: dict[Kind, type[DashboardError]] = {
     Kind.UNREACHABLE: Unreachable,
@@ -101,6 +109,16 @@ _THE_CALLERS = {
 }
 
 
+@dataclass(frozen=True)
+class Patient:
+    """The clients that wait for longer: for writes, and for reads that take long."""
+
+    dynamodb: DynamoDBClient
+    sqs: SQSClient
+    logs: CloudWatchLogsClient
+    pipes: EventBridgePipesClient
+
+
 class Aws:
     """The clients of one account and region. boto3 clients are safe to share between threads.
 
@@ -116,18 +134,25 @@ class Aws:
         self.session = made = session(access)
         self.calls = ApiCalls()
         self.calls.watch(made.events)
+        answers.watch(made.events)
         #: The sandbox's, or None for AWS's own endpoints.
         self.endpoint_url = endpoint = access.endpoint_url or None
         self.region = access.region
-        self.dynamodb: DynamoDBClient = made.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
-        self.streams: DynamoDBStreamsClient = made.client("dynamodbstreams", endpoint_url=endpoint, config=CONFIG)
-        self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=CONFIG)
-        self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=CONFIG)
-        self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=CONFIG)
+        self.dynamodb: DynamoDBClient = made.client("dynamodb", endpoint_url=endpoint, config=QUICK)
+        self.streams: DynamoDBStreamsClient = made.client("dynamodbstreams", endpoint_url=endpoint, config=QUICK)
+        self.sqs: SQSClient = made.client("sqs", endpoint_url=endpoint, config=QUICK)
+        self.logs: CloudWatchLogsClient = made.client("logs", endpoint_url=endpoint, config=QUICK)
+        self.pipes: EventBridgePipesClient = made.client("pipes", endpoint_url=endpoint, config=QUICK)
         # Without type stubs: one call is made of it.
-        self.events: EventBridgeClient = made.client("events", endpoint_url=endpoint, config=CONFIG)
-        self.iam: IAMClient = made.client("iam", endpoint_url=endpoint, config=CONFIG)
-        self.cloudwatch: Any = made.client("cloudwatch", endpoint_url=endpoint, config=CONFIG)
+        self.events: EventBridgeClient = made.client("events", endpoint_url=endpoint, config=QUICK)
+        self.iam: IAMClient = made.client("iam", endpoint_url=endpoint, config=QUICK)
+        self.cloudwatch: Any = made.client("cloudwatch", endpoint_url=endpoint, config=QUICK)
+        self.patient = Patient(
+            made.client("dynamodb", endpoint_url=endpoint, config=PATIENT),
+            made.client("sqs", endpoint_url=endpoint, config=PATIENT),
+            made.client("logs", endpoint_url=endpoint, config=PATIENT),
+            made.client("pipes", endpoint_url=endpoint, config=PATIENT),
+        )
         self.endpoint = self.dynamodb.meta.endpoint_url
 
     def close(self) -> None:
@@ -145,6 +170,10 @@ class Aws:
             self.events,
             self.iam,
             self.cloudwatch,
+            self.patient.dynamodb,
+            self.patient.sqs,
+            self.patient.logs,
+            self.patient.pipes,
         )
 
 

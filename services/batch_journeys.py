@@ -18,6 +18,7 @@ from services.batch_propagation import NAMED, BatchWay, is_late, summary
 from services.errors import DashboardError
 from services.journeys import legs_in
 from services.log_tail import LogView
+from services.mishaps import Net
 from services.momento import MomentoCache
 from services.propagation import PATIENCE_S, Propagation, arrived, begun, tells_of
 from services.shared import Shared
@@ -202,9 +203,7 @@ class BatchJourneys:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _follow(self, journey: BatchJourney) -> None:
-        try:
+        with Net(logger, "Following the rows of a job") as net:
             journey.follow(self._cache, self._feed, self._log)
-        except Exception:
-            logger.exception("the rows of a job cannot be followed any more")
-            problem = "The dashboard failed to follow the rows; its log says more."
-            journey.way = replace(journey.way, ended=True, problem=problem)
+        if net.error is not None:
+            journey.way = replace(journey.way, ended=True, problem=str(net.error))

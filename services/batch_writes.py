@@ -14,7 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from provision import names
-from services.aws import Aws, translated
+from services.acknowledged import acknowledged
+from services.aws import Aws
 from services.errors import DashboardError, NotAuthorized, NotFound, ServiceFailed, Throttled
 from services.jobs import Control
 from services.record_pages import Item
@@ -145,9 +146,9 @@ class BatchWrites:
 
     def _transact(self, batch: Sequence[Change]) -> _Transaction:
         sent_at, started = time.time(), time.perf_counter()
-        with translated(f"Writing {len(batch)} records to table {names.TABLE}"):
+        with acknowledged(f"Writing {len(batch)} records to table {names.TABLE}"):
             try:
-                answer = self._aws.dynamodb.transact_write_items(
+                answer = self._aws.patient.dynamodb.transact_write_items(
                     TransactItems=[_step(change) for change in batch], ReturnConsumedCapacity="TOTAL"
                 )
             except ClientError as error:

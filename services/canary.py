@@ -12,23 +12,26 @@ one such record in the table; its cache item ends by its TTL, which is longer th
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
 from provision import names
 from services.agreement import same
-from services.errors import DashboardError, InvalidInput
+from services.errors import InvalidInput
+from services.mishaps import Net
 from services.momento import MomentoCache
 from services.topic_events import TopicEvent
 from services.topic_feed import TopicFeed
 from services.weather import RESERVED_PREFIX, WeatherRecord, WeatherTable, Write, plain
+
+logger = logging.getLogger(__name__)
 
 #: Runs that are kept.
 KEPT = 200
@@ -106,6 +109,7 @@ class Canary:
         self._next_at: float | None = None
         self._runs: deque[CanaryRun] = deque(maxlen=KEPT)
         self._flown = self._lost = 0
+        self._mishaps: set[str] = set()
 
     def start(self, interval_s: float) -> None:
         """Runs now and then every `interval_s`. Raises InvalidInput for an interval that is not offered."""
@@ -155,9 +159,9 @@ class Canary:
     def _fly(self, ended: threading.Event) -> CanaryRun:
         record = self._record(next(self._numbers))
         flight = _Flight(self._cache, self._feed, self.pace.patience_s, ended)
-        started_at, problem = time.time(), ""
+        started_at = time.time()
         wanted = plain(record.item())
-        try:
+        with Net(logger, "The canary's run", self._mishaps) as net:
             flight.follow(
                 lambda: self._table.put(record),
                 (Stage.WRITTEN, Stage.TOLD, Stage.READABLE),
@@ -169,13 +173,10 @@ class Canary:
                     (Stage.DELETED, Stage.TOLD_GONE, Stage.GONE),
                     lambda value: value is None,
                 )
-        except DashboardError as error:
-            problem = str(error)
-        finally:
-            if Stage.DELETED not in flight.stages:
-                with suppress(DashboardError):
-                    self._table.delete(record.location)
-        return CanaryRun(started_at, tuple(flight.stages.items()), problem)
+        if Stage.DELETED not in flight.stages:
+            with Net(logger, "Deleting the canary's record", self._mishaps):
+                self._table.delete(record.location)
+        return CanaryRun(started_at, tuple(flight.stages.items()), "" if net.error is None else str(net.error))
 
     def _record(self, number: int) -> WeatherRecord:
         location = f"{RESERVED_PREFIX}{self._instance}-{number}"

@@ -56,8 +56,9 @@ class PipeHealth:
 
     @property
     def waiting_known(self) -> bool:
-        """Whether its log names the records, so that what waits can be told."""
-        return self.pipe is not None and self.pipe.execution_data and not self.evidence.log_problem
+        """Whether its log names the records and the stream was read lately, so that what waits can be told."""
+        told = self.pipe is not None and self.pipe.execution_data and not self.evidence.log_problem
+        return told and self.evidence.stream_late_s is None
 
 
 @dataclass(frozen=True)
@@ -109,14 +110,23 @@ class Doctor:
         pipes, why_no_pipes = self._described()
         log, letters = self._log_read(), self._letters()
         now = self._clock()
-        blank = Evidence(now, None, why_no_pipes, log.problem, now - log.late_s, letters=letters)
+        watch = self._watch()
+        blank = Evidence(
+            now,
+            None,
+            why_no_pipes,
+            log.problem,
+            now - log.late_s,
+            letters=letters,
+            stream_late_s=watch.late_s(time.time()),
+        )
         with self._book.reading():
             # By the real clock, as the book is written: `clock` may be ahead of it.
             self._book.prune(time.time())
             found = tuple(self._of(flow, pipes.get(flow), blank, log) for flow in names.FLOWS)
-        watch = self._watch()
         seen_to = int(watch.read_at or 0)
-        written = self._book.written(seen_to - _RATE_S, seen_to) / _RATE_S if watch.read_at else None
+        known = watch.read_at and blank.stream_late_s is None
+        written = self._book.written(seen_to - _RATE_S, seen_to) / _RATE_S if known else None
         worst_of = worst(pipe.finding for pipe in found)
         return Health(now, worst_of, found, watch, log.late_s, written, self._book.complete_since)
 
@@ -150,6 +160,7 @@ class Doctor:
             reason=blank.reason if pipe is None else pipe.reason,
             log_problem=blank.log_problem or ("" if pipe is None else log_problem(pipe)),
             horizon=blank.horizon,
+            stream_late_s=blank.stream_late_s,
             letters=blank.letters if pipe is not None and pipe.dead_letter_queue else None,
         )
         evidence = account.evidence(known)

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from services.errors import DashboardError, ServiceFailed, Throttled
+from services.errors import DashboardError, Throttled
+from services.mishaps import Net
 
 logger = logging.getLogger(__name__)
 
@@ -135,16 +136,9 @@ class Job(Generic[T]):
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        try:
+        with Net(logger, self.name) as net:
             self._result = self._work(self._control)
-            self._control.end(None)
-        except DashboardError as error:
-            self._control.end(error)
-        except Exception:
-            logger.exception("the job %r failed", self.name)
-            self._control.end(
-                ServiceFailed(f"{self.name} failed for a reason of the dashboard's own.", "Its log says more.")
-            )
+        self._control.end(net.error)
 
 
 class Jobs:

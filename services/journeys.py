@@ -14,6 +14,7 @@ from services.legs import Leg, leg
 from services.log_queries import LogQuery
 from services.log_store import LogStore
 from services.log_tail import LogView
+from services.mishaps import Net
 from services.momento import MomentoCache
 from services.propagation import PATIENCE_S, SKEW_MS, Propagation, Typical, arrived, begun, legs_of, tells_of, typical
 from services.shared import Shared
@@ -99,13 +100,10 @@ class Journeys:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _follow(self, journey: Journey, since_version: int) -> None:
-        try:
+        with Net(logger, "Following a write") as net:
             self._watch(journey, since_version)
-        except Exception:
-            logger.exception("a write cannot be followed any more")
-            journey.way = replace(journey.way, problems=("The dashboard failed to follow it; its log says more.",))
-        finally:
-            journey.way = replace(journey.way, ended=True)
+        problems = journey.way.problems if net.error is None else (str(net.error),)
+        journey.way = replace(journey.way, problems=problems, ended=True)
 
     def _watch(self, journey: Journey, since_version: int) -> None:
         next_log_s = 0.0

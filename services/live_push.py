@@ -24,6 +24,7 @@ from typing import Protocol
 from services import live_wire
 from services.errors import DashboardError, Throttled
 from services.live_wire import Sight
+from services.mishaps import Net
 from services.topic_buffer import FeedSnapshot
 from services.topic_series import TopicSeries, View
 from services.topic_status import FeedState, FeedStatus
@@ -182,24 +183,20 @@ class LiveHub:
 
     async def _follow_the_feed(self) -> None:
         """Finds the feed, and another one when the sandbox was started anew. A live one needs no looking after."""
+        known: set[str] = set()
         while True:
-            if self.feed is None or self.feed.status().state is not FeedState.LIVE:
-                await self._find_the_feed()
+            with Net(logger, "Following the feed for the live views", known):
+                if self.feed is None or self.feed.status().state is not FeedState.LIVE:
+                    await self._find_the_feed()
             await asyncio.sleep(self.timing.look_s)
 
     async def _find_the_feed(self) -> None:
-        try:
+        found: Feed | None = None
+        with Net(logger, "Finding the feed for the live views") as net:
             # A connection to a sandbox that was started anew takes time that the loop does not have.
             found = await asyncio.to_thread(self._source)
-        except DashboardError as error:
-            self.failure = error
-            self._attach(None)
-        except Exception:
-            logger.exception("the feed could not be found for the live views")
-            self.failure = DashboardError("The feed could not be reached.", "The dashboard's log says why.")
-            self._attach(None)
-        else:
-            self._attach(found)
+        self.failure = net.error or self.failure
+        self._attach(found)
 
     def _attach(self, feed: Feed | None) -> None:
         if feed is self.feed:

@@ -74,7 +74,7 @@ class LogInsights:
         """Bytes stored, the group's beginning in epoch ms, and the days that it keeps records, None for ever."""
         tried = f"Describing log group {self._group}"
         with translated(tried):
-            found = self._aws.logs.describe_log_groups(logGroupNamePrefix=self._group)["logGroups"]
+            found = self._aws.patient.logs.describe_log_groups(logGroupNamePrefix=self._group)["logGroups"]
         group = next((each for each in found if each["logGroupName"] == self._group), None)
         if group is None:
             raise NotFound(f"{tried} failed: there is none.", "Create the stack with `python -m provision up`.")
@@ -84,7 +84,7 @@ class LogInsights:
         """Starts a query that ends at `query.until_ms`, or now. Returns its id."""
         until_ms = query.until_ms or int(time.time() * 1000)
         with translated(f"Starting a Logs Insights query on {self._group}"):
-            return self._aws.logs.start_query(
+            return self._aws.patient.logs.start_query(
                 logGroupName=self._group,
                 startTime=query.since_ms // 1000,
                 endTime=-(-until_ms // 1000),
@@ -95,12 +95,12 @@ class LogInsights:
     def answer(self, query_id: str) -> InsightsAnswer:
         """What a query has found so far."""
         with translated(f"Reading the Logs Insights query {query_id}"):
-            return answered(self._aws.logs.get_query_results(queryId=query_id))
+            return answered(self._aws.patient.logs.get_query_results(queryId=query_id))
 
     def stop(self, query_id: str) -> None:
         """Ends a query; what it has scanned is charged."""
         with translated(f"Stopping the Logs Insights query {query_id}"):
-            self._aws.logs.stop_query(queryId=query_id)
+            self._aws.patient.logs.stop_query(queryId=query_id)
 
 
 def estimated(

@@ -49,6 +49,8 @@ LONGEST_PAUSE_S = 60.0
 #: How many records the measure of lateness is taken from, and how old they may be.
 LATENESS_RECORDS = 1_000
 LATENESS_MS = 5 * MINUTE_MS
+#: How long `close` waits for a look under way, in seconds.
+CLOSE_S = 2.0
 _FUTURE_MS = 2**62
 #: What `LogView.records` and `LogView.executions` give.
 NEWEST = 2_000
@@ -238,7 +240,7 @@ class LogTail:
         if span.end_ms is not None:
             extra["endTime"] = span.end_ms
         with translated(f"Reading log group {self._group}"):
-            return self._aws.logs.filter_log_events(
+            return self._aws.patient.logs.filter_log_events(
                 logGroupName=self._group, startTime=max(span.start_ms, 0), startFromHead=False, **extra
             )
 
@@ -273,8 +275,12 @@ class LogTail:
 
     def close(self) -> None:
         """Lets go of what was read."""
-        with self._lock:
-            self.store.close()
+        # A look that waits for AWS must not hold up the end; the store then goes with the process.
+        if self._lock.acquire(timeout=CLOSE_S):
+            try:
+                self.store.close()
+            finally:
+                self._lock.release()
 
 
 def _tidied(spans: Sequence[_Span], oldest_ms: int) -> list[_Span]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 
 from provision import names
-from services import alarms, canary, checks, metrics, pipes
+from services import alarms, canary, checks, metrics, patience, pipes
 from services.agreement_check import Checker, CheckResult
 from services.alarms import Alarm
 from services.api_calls import CallCount
 from services.audit import Audit, Found
 from services.aws import Aws
+from services.background import LoopState
 from services.batch_journeys import BatchJourneys
 from services.batch_writes import BatchWrites
 from services.canary import Canary
@@ -58,6 +59,8 @@ LOG_EVERY_S = 2.5
 LOG_EVERY_AWS_S = 5.0
 #: Seconds between two readings of the audit log.
 AUDIT_EVERY_S = 5.0
+#: Seconds that an examination waits for the reads that it is made of.
+EXAMINE_S = 3.0
 #: And between two looks at every resource of the stack.
 STACK_EVERY_S = 60.0
 
@@ -138,7 +141,7 @@ class Pipeline:
         self.journeys = Journeys(self.cache, self.feed, self.log)
         self.batch_journeys = BatchJourneys(self.cache, self.feed, self.log)
         self.doctor = Doctor(self.book, self.pipes, self.log, self.watch_status, letters=self._letters)
-        self.health: Shared[Health] = Shared(self.doctor.examine, 2.5)
+        self.health: Shared[Health] = Shared(self._examine, 2.5)
         self.samples: Shared[dict[str, list[Sample]]] = Shared(lambda: self.doctor.samples(WINDOW_S), 2.5)
         self._stack = StackReader(self._aws, self.cache, momento, api_key or momento.token)
         self._stacks: dict[str, Shared[StackReport]] = {}
@@ -170,6 +173,17 @@ class Pipeline:
     def watch_status(self) -> WatchStatus:
         """How the reading of the table's stream stands."""
         return WatchStatus(on=False) if self._watch is None else self._watch.status
+
+    @property
+    def loops(self) -> tuple[LoopState, ...]:
+        """How the loops do that run whether anybody looks or not."""
+        watch = () if self._watch is None else (self._watch.loop.state,)
+        return (*watch, self.dead_letters.sampler.state)
+
+    def _examine(self) -> Health:
+        # What its reads do not answer by then is unknown, which is a verdict.
+        with patience.within(EXAMINE_S):
+            return self.doctor.examine()
 
     def start_pipe(self, flow: str) -> None:
         """Has the pipe of a flow started. Raises DashboardError."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from provision import names
+from services.acknowledged import acknowledged
 from services.aws import Aws, translated
 from services.errors import NotFound
 
@@ -50,14 +51,14 @@ def describe(aws: Aws) -> tuple[Pipe, ...]:
 
 def start(aws: Aws, flow: str) -> None:
     """Has EventBridge start the pipe of a flow, which takes a while. Raises DashboardError."""
-    with translated(f"Starting pipe {names.pipe(flow)}"):
-        aws.pipes.start_pipe(Name=names.pipe(flow))
+    with acknowledged(f"Starting pipe {names.pipe(flow)}"):
+        aws.patient.pipes.start_pipe(Name=names.pipe(flow))
 
 
 def stop(aws: Aws, flow: str) -> None:
     """Has EventBridge stop the pipe of a flow; what is written then waits in the stream. Raises DashboardError."""
-    with translated(f"Stopping pipe {names.pipe(flow)}"):
-        aws.pipes.stop_pipe(Name=names.pipe(flow))
+    with acknowledged(f"Stopping pipe {names.pipe(flow)}"):
+        aws.patient.pipes.stop_pipe(Name=names.pipe(flow))
 
 
 def _describe(aws: Aws, flow: str) -> Pipe:

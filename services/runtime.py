@@ -5,21 +5,30 @@ The app's lifespan starts and closes it. Without a lifespan (a plain AppTest run
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 import types
+from typing import Any
 
 from provision import names
 from provision.redaction import guard_logs
 from services import aws, config, sandbox_process
 from services.config import Config, Target
 from services.environment import read_environment
-from services.errors import DashboardError, NotConfigured, SandboxNotRunning
+from services.errors import NotConfigured, SandboxNotRunning
 from services.jobs import Jobs
+from services.mishaps import Net
 from services.pipeline import Pipeline
-from services.sandbox_admin import SandboxAdmin
+from services.sandbox_admin import SandboxAdmin, SandboxSeen
 from services.sandbox_process import SandboxInfo, SandboxProcess
+from services.shared import Shared
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at the sandbox's admin port.
+SANDBOX_EVERY_S = 0.9
 
 #: Seconds between two tries to connect while the credentials cannot be used.
 _TRY_AGAIN_S = 5.0
@@ -33,6 +42,9 @@ class Runtime:
         self.sandbox = SandboxProcess(configuration.stack.prefix)
         #: Not the pipeline's: a job is still to be seen when the sandbox that it worked on is gone.
         self.jobs = Jobs()
+        #: Of the admin port alone: they are to be had when AWS and Momento do not answer.
+        self.sandbox_seen: Shared[SandboxSeen] = Shared(lambda: self.admin().seen(), SANDBOX_EVERY_S)
+        self.sandbox_ledger: Shared[dict[str, Any]] = Shared(lambda: self.admin().ledger(), SANDBOX_EVERY_S)
         self._lock = threading.Lock()
         self._pipeline: Pipeline | None = None
         self._instance = ""
@@ -58,6 +70,9 @@ class Runtime:
         if self._closed.is_set():
             raise SandboxNotRunning("The dashboard is ending.", "Start it again.")
         if self.config.aws is not None:
+            known = self._pipeline
+            if known is not None:
+                return known
             with self._lock:
                 if self._pipeline is None:
                     found = self.config.aws
@@ -73,25 +88,29 @@ class Runtime:
 
     def connect_when_ready(self) -> None:
         """Waits for the pipeline to be there and connects to it, so that no viewer has to. Returns when closed, too."""
+        known: set[str] = set()
         while not self._closed.wait(0.1):
-            try:
+            with Net(logger, "Connecting to the pipeline", known) as net:
                 self.pipeline()
+            if net.error is None or (isinstance(net.error, SandboxNotRunning) and not self.sandbox.starting):
                 return
-            except SandboxNotRunning:
-                if not self.sandbox.starting:
-                    return
-            except DashboardError:
+            if not isinstance(net.error, SandboxNotRunning):
                 # A page says why; a credential process may be well again in a minute.
                 self._closed.wait(_TRY_AGAIN_S)
 
     def _sandbox_pipeline(self, info: SandboxInfo) -> Pipeline:
         assert info.momento is not None, "a ready sandbox has its Momento port in the state file"
+        # Without the lock: whoever connects anew must not hold up those who look at what is there.
+        known, instance = self._pipeline, self._instance
+        if known is not None and instance == info.instance:
+            return known
         with self._lock:
             if self._pipeline is None or self._instance != info.instance:
                 canary_s = None
                 if self._pipeline is not None:
                     canary_s = self._pipeline.canary.status().interval_s
-                    self._pipeline.close()
+                    # What it waits for is gone; nobody has to wait for that.
+                    threading.Thread(target=self._pipeline.close, name="close a pipeline", daemon=True).start()
                 self._pipeline = Pipeline(
                     info.aws, info.momento, self.config.topic, info.instance, self.config.watch_stream
                 )

@@ -7,11 +7,21 @@ import json
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from services.errors import InvalidInput, NotAuthorized, NotFound, ServiceFailed, Unreachable
 
-_TIMEOUT_S = 10
+#: For the whole page not to wait long for a sandbox that is stopped in its tracks.
+_TIMEOUT_S = 3
+
+
+@dataclass(frozen=True)
+class SandboxSeen:
+    """What the page Sandbox shows: the status, and the faults that are on or over."""
+
+    status: dict[str, Any]
+    faults: dict[str, Any]
 
 
 class SandboxAdmin:
@@ -26,6 +36,10 @@ class SandboxAdmin:
     def status(self) -> dict[str, Any]:
         """Counts and states of pipes, Momento, faults and traffic, as sandbox/admin.py documents them."""
         return self._ask("GET", "/status")
+
+    def seen(self) -> SandboxSeen:
+        """Status and faults, read one after the other."""
+        return SandboxSeen(self.status(), self.faults())
 
     def fail_momento(self, status: int, count: int | None) -> None:
         """Makes Momento's HTTP API answer `status` to the next `count` requests, or until cleared."""
@@ -89,19 +103,25 @@ class SandboxAdmin:
         )
         try:
             with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
-                parsed: dict[str, Any] = json.load(answer)
-                return parsed
+                return _object(path, answer.read())
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(path, error) from None
         except (OSError, http.client.HTTPException):
-            raise Unreachable(
-                f"The sandbox's admin port at {self._url} does not answer.", "Is the sandbox still running?"
-            ) from None
-        except ValueError:
-            raise ServiceFailed(
-                f"What answers at {self._url} is not the sandbox's admin port.", "Is the sandbox still running?"
-            ) from None
+            what = f"The sandbox's admin port at {self._url} does not answer."
+            if method != "GET":
+                what += f" It is not known whether {method} {path} was carried out."
+            raise Unreachable(what, "Is the sandbox still running?") from None
+
+
+def _object(path: str, body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise ServiceFailed(f"The sandbox's admin port answered {path} with something that is no JSON object.")
+    return parsed
 
 
 def _refused(path: str, error: urllib.error.HTTPError) -> Exception:

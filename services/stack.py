@@ -19,7 +19,7 @@ from provision.observation import WORKERS
 from provision.planner import in_order, plan
 from provision.secret_text import SecretText
 from provision.settings import Profile, StackSettings
-from services.aws import CONFIG, Aws, translated
+from services.aws import PATIENT, Aws, translated
 from services.config import Target
 from services.errors import DashboardError, NotAuthorized
 from services.momento import MomentoCache
@@ -93,7 +93,7 @@ class StackReader:
         """Made at the first look: most viewers never open the page."""
         with self._lock:
             if self._opened is None:
-                self._opened = Clients(self._aws.session, self._aws.endpoint_url, CONFIG)
+                self._opened = Clients(self._aws.session, self._aws.endpoint_url, PATIENT)
             return self._opened
 
     def close(self) -> None:

@@ -7,7 +7,6 @@ it goes on after the last change that it read. STREAM_WATCH=off leaves it out.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +16,16 @@ from botocore.exceptions import ClientError
 
 from provision import names
 from services.aws import Aws, translated
+from services.background import Loop
 from services.changes import Change, change_of
-from services.errors import DashboardError, NotFound, Throttled
+from services.errors import DashboardError, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Seconds from one look at the stream to the next, and the longest pause of one that is throttled.
+#: Seconds from one look at the stream to the next, and after how many without one nobody knows what waits.
 POLL_S = 2.0
-LONGEST_PAUSE_S = 60.0
+LATE_S = 15.0
 #: Seconds from one look for new shards to the next. A shard lives for about four hours.
 SHARDS_S = 60.0
 #: Pages of one shard in one look, so that a long one does not keep the others waiting.
@@ -48,6 +48,11 @@ class WatchStatus:
     problem: str = ""
     gap_at: float | None = None
 
+    def late_s(self, now: float) -> float | None:
+        """Seconds since the stream was read, or the watch began, when what waits is not known any more; else None."""
+        last = self.read_at or self.since
+        return now - last if self.on and last is not None and now - last > LATE_S else None
+
 
 class StreamWatch:
     """The reader: `start` begins a thread, `close` ends it. `observe` gets the changes of a shard in their order."""
@@ -64,42 +69,34 @@ class StreamWatch:
         self._from_end: set[str] = set()
         self._looked_for_shards = 0.0
         self._status = WatchStatus(on=True)
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stream watch", daemon=True)
+        self.loop = Loop("stream watch", self._step, POLL_S)
 
     @property
     def status(self) -> WatchStatus:
         """How it stands."""
-        return self._status
+        return replace(self._status, problem=self.loop.state.problem)
 
     def start(self) -> None:
         """Begins to read, at what comes next."""
-        self._thread.start()
+        self.loop.start()
 
     def close(self) -> None:
         """Ends the reading; a call under way is waited for, at most a moment."""
-        self._closed.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=2)
+        self.loop.close()
 
     def look(self) -> None:
         """Hands on what is new in every shard. Raises DashboardError."""
         self._find_shards()
         for shard in list(self._iterators):
             self._read_shard(shard)
-        self._status = replace(self._status, read_at=time.time(), problem="")
+        self._status = replace(self._status, read_at=time.time())
 
-    def _run(self) -> None:
-        pause = 0.0
-        while not self._closed.wait(pause):
-            try:
-                self.look()
-                pause = POLL_S
-            except DashboardError as error:
-                if isinstance(error, NotFound):
-                    self._begin_anew()
-                self._status = replace(self._status, problem=str(error))
-                pause = min(max(pause, POLL_S) * (2 if isinstance(error, Throttled) else 1), LONGEST_PAUSE_S)
+    def _step(self) -> None:
+        try:
+            self.look()
+        except NotFound:
+            self._begin_anew()
+            raise
 
     def _begin_anew(self) -> None:
         """The stream is gone, as after the table was made anew: another one is looked for."""

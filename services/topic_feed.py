@@ -25,6 +25,7 @@ from momento_wire_types import cachepubsub_pb2, cachepubsub_pb2_grpc
 
 from services import topic_status
 from services.errors import DashboardError, NotAuthorized, NotFound, Throttled, Unreachable
+from services.mishaps import Net
 from services.momento_channel import authorization, failure, open_data_channel
 from services.momento_keys import MomentoAddress
 from services.topic_buffer import CAPACITY, FeedSnapshot, Holding, TopicBuffer
@@ -103,6 +104,7 @@ class TopicFeed:
         self._call: Any = None
         self._last_sign = time.monotonic()
         self._failures = 0
+        self._mishaps: set[str] = set()
         self._watchers: tuple[Callable[[], None], ...] = ()
 
     def start(self) -> None:
@@ -187,7 +189,8 @@ class TopicFeed:
 
     def _tell(self) -> None:
         for notify in self._watchers:
-            notify()
+            with Net(logger, "Telling who watches the topic", self._mishaps):
+                notify()
 
     def _restore(self, history: TopicHistory) -> None:
         """Read what earlier runs stored, and where to go on in the stream."""
@@ -204,21 +207,17 @@ class TopicFeed:
 
     def _follow(self) -> None:
         if self._history is not None:
-            try:
+            # Whatever somebody else wrote into that file, the stream is followed.
+            with Net(logger, "Restoring the topic's history"):
                 self._restore(self._history)
-            except Exception:
-                # Whatever somebody else wrote into that file, the stream is followed.
-                logger.exception("the topic's history could not be restored")
         while not self._stop.is_set():
-            try:
+            # A dead thread would leave a page that says LIVE for ever.
+            with Net(logger, "The topic feed", self._mishaps) as net:
                 self._read_one_stream()
-                delay_s = self._lost("Momento ended the subscription.")
-            except DashboardError as error:
-                delay_s = self._refused(error) if isinstance(error, _REFUSALS) else self._lost(str(error))
-            except Exception as error:
-                # A dead thread would leave a page that says LIVE for ever.
-                logger.exception("the topic feed failed and starts again")
-                delay_s = self._lost(f"The feed itself failed ({type(error).__name__}).")
+            if isinstance(net.error, _REFUSALS):
+                delay_s = self._refused(net.error)
+            else:
+                delay_s = self._lost("Momento ended the subscription." if net.error is None else str(net.error))
             self._stop.wait(delay_s)
 
     def _read_one_stream(self) -> None:
@@ -290,7 +289,8 @@ class TopicFeed:
         while not self._stop.wait(self._timing.silence_s / 4):
             call = self._call
             if call is not None and self._is_silent():
-                call.cancel()
+                with Net(logger, "Ending a silent subscription", self._mishaps):
+                    call.cancel()
 
     def _is_silent(self) -> bool:
         return time.monotonic() - self._last_sign > self._timing.silence_s

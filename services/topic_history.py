@@ -11,6 +11,7 @@ shown again; only a run that still goes on is resumed.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import sys
@@ -22,7 +23,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.mishaps import Net
 from services.topic_events import TopicEvent, parse_event
+
+logger = logging.getLogger(__name__)
 
 #: What the file may hold: messages of so many seconds, and so many bytes.
 MAX_AGE_S, MAX_BYTES = 86_400.0, 100_000_000
@@ -78,6 +82,7 @@ class TopicHistory:
         self._stored = 0
         self._left_out = 0
         self._problem = ""
+        self._mishaps: set[str] = set()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -145,12 +150,15 @@ class TopicHistory:
     def _write_on(self) -> None:
         """Write batches until told to stop; after a failure with the file opened anew, and once more when stopping."""
         while True:
-            try:
-                with closing(self._open()) as file:
-                    self._write_batches(file)
-                return
-            except (sqlite3.Error, OSError) as error:
-                self._failed(error)
+            with Net(logger, "Storing the topic's messages", self._mishaps) as net:
+                try:
+                    with closing(self._open()) as file:
+                        self._write_batches(file)
+                    return
+                except (sqlite3.Error, OSError) as error:
+                    self._failed(error)
+            if net.error is not None:
+                self._failed(net.error)
             if self._stop.is_set():
                 return
             self._stop.wait(_RETRY_S)

@@ -5,7 +5,8 @@ RULES, and the first that fires is the verdict:
 
     BROKEN   the pipe is missing, failed to be created or changed, or runs with a reason that says what is wrong
     STOPPED  it is stopped, or stopping
-    UNKNOWN  it cannot be read, it is starting, or its log does not tell (off, unreadable, late)
+    UNKNOWN  it cannot be read, it is starting, its log does not tell (off, unreadable, late), or the watched stream was
+             not read for 15 s and nothing succeeded within LATELY_S seconds: what waits is then not known
     STALLED  records wait, and nothing is completed: attempts go on without end, or nothing happens at all
     FAILING  the newest execution failed, or one of the last LATELY_S seconds did; a failure is settled once the
              dead-letter queue is empty and nothing was there to do for IDLE_S seconds
@@ -58,7 +59,8 @@ class Evidence:
     pipe has to handle and whose end the log does not tell, among those created before `horizon`; `holding` the
     executions whose attempts failed and go on, the first of which failed at `holding_since`. `lag_s` is the median time
     from creation to delivery of what was delivered in the last LATELY_S seconds. `letters` are the messages in the
-    pipe's dead-letter queue, other pipes' included; None when it has no queue, or nobody knows.
+    pipe's dead-letter queue, other pipes' included; None when it has no queue, or nobody knows. `stream_late_s` is for
+    how long the watched stream has not been read, so that nobody knows what waits; None when that is known.
     """
 
     now: float
@@ -77,6 +79,7 @@ class Evidence:
     completed_lately: int = 0
     lag_s: float | None = None
     letters: int | None = None
+    stream_late_s: float | None = None
 
     @property
     def oldest_waiting_s(self) -> float:
@@ -193,6 +196,14 @@ def _lagging(known: Evidence) -> Finding | None:
     return None
 
 
+def _blind(known: Evidence) -> Finding | None:
+    success = known.last_success_at
+    if known.stream_late_s is None or (success is not None and known.now - success <= LATELY_S):
+        return None
+    late = _span(known.stream_late_s)
+    return Finding(Verdict.UNKNOWN, f"Which records wait is not known: the stream has not been read for {late}.")
+
+
 def _ok(known: Evidence) -> Finding | None:
     success = known.last_success_at
     if success is not None and known.now - success <= IDLE_S:
@@ -213,7 +224,7 @@ def _idle(known: Evidence) -> Finding:
 
 
 #: In the order in which they are tried.
-RULES: tuple[Rule, ...] = (_broken, _stopped, _unknown, _stalled, _failing, _lagging, _ok)
+RULES: tuple[Rule, ...] = (_broken, _stopped, _unknown, _stalled, _failing, _lagging, _blind, _ok)
 
 
 def _words(state: str) -> str:

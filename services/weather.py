@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from provision import names
+from services.acknowledged import acknowledged
 from services.aws import Aws, translated
 from services.errors import InvalidInput
 
@@ -216,8 +217,8 @@ class WeatherTable:
     def put(self, record: WeatherRecord) -> Write:
         """Writes one record, replacing the one of that location."""
         sent_at, started = time.time(), time.perf_counter()
-        with translated(f"Writing {record.location!r} to table {names.TABLE}"):
-            answer = self._aws.dynamodb.put_item(
+        with acknowledged(f"Writing {record.location!r} to table {names.TABLE}"):
+            answer = self._aws.patient.dynamodb.put_item(
                 TableName=names.TABLE,
                 Item=record.item(),
                 ReturnValues="ALL_OLD",
@@ -231,8 +232,8 @@ class WeatherTable:
     def delete(self, location: str) -> Write:
         """Deletes the record of a location; `kind` is "" when there was none."""
         sent_at, started = time.time(), time.perf_counter()
-        with translated(f"Deleting {location!r} from table {names.TABLE}"):
-            answer = self._aws.dynamodb.delete_item(
+        with acknowledged(f"Deleting {location!r} from table {names.TABLE}"):
+            answer = self._aws.patient.dynamodb.delete_item(
                 TableName=names.TABLE,
                 Key={"Location": {"S": location}},
                 ReturnValues="ALL_OLD",

@@ -14,7 +14,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from provision import names
-from services.aws import Aws, translated
+from services.acknowledged import acknowledged
+from services.aws import Aws
 from services.record_pages import Item
 from services.weather import WeatherRecord, Write
 
@@ -132,7 +133,7 @@ class WeatherChanges:
         act = "Deleting" if change.record is None else "Writing"
         sent_at, started = time.time(), time.perf_counter()
         try:
-            with translated(f"{act} {change.location!r} in table {names.TABLE}"):
+            with acknowledged(f"{act} {change.location!r} in table {names.TABLE}"):
                 answer = self._send(change)
         except _Refused as refused:
             return Conflict(change, refused.theirs)
@@ -141,7 +142,8 @@ class WeatherChanges:
         return Write(change.location, kind_of(change), change.record, sent_at, elapsed_ms, units)
 
     def _send(self, change: Change) -> Any:
-        call: Any = self._aws.dynamodb.delete_item if change.record is None else self._aws.dynamodb.update_item
+        table = self._aws.patient.dynamodb
+        call: Any = table.delete_item if change.record is None else table.update_item
         try:
             return call(**request(change), ReturnConsumedCapacity="TOTAL")
         except ClientError as error:

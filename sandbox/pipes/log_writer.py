@@ -64,6 +64,11 @@ class LogWriter:
             if stream not in self._reported:
                 self._reported.add(stream)
                 logger.warning("execution logs cannot be written to %s: %s", stream.group, error)
+        except Exception:
+            # The lines of other streams, and those that come later, are written all the same.
+            if stream not in self._reported:
+                self._reported.add(stream)
+                logger.exception("execution logs cannot be written to %s", stream.group)
         else:
             self._reported.discard(stream)
 

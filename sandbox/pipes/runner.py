@@ -76,8 +76,7 @@ class PipeRunner:
         self._stopping.clear()
         for reader in self._readers.values():
             reader.resume()
-        self._task = asyncio.create_task(self._run(plan, delivery), name=f"pipe {plan.pipe.name}")
-        self._task.add_done_callback(self._report_death)
+        self._task = asyncio.create_task(self._keep_running(plan, delivery), name=f"pipe {plan.pipe.name}")
 
     async def stop(self) -> None:
         """Stop the workers: a record under way gets a moment to finish, then it is left for the next start."""
@@ -92,11 +91,17 @@ class PipeRunner:
         await asyncio.wait([task])
         self._counters.release_all()
 
-    def _report_death(self, task: asyncio.Task[None]) -> None:
-        """Say so when the workers ended by an error of ours, and not because they were stopped."""
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("%s ended", task.get_name(), exc_info=error)
-            self._counters.hold(_WHOLE_STREAM, f"Internal error: {error!r}")
+    async def _keep_running(self, plan: PipePlan, delivery: Delivery) -> None:
+        """Run the workers until the pipe is stopped: after an error of ours they begin anew where they were left."""
+        while not self._stopping.is_set():
+            try:
+                await self._run(plan, delivery)
+            except Exception as error:
+                logger.exception("pipe %s failed, and begins anew", plan.pipe.name)
+                self._counters.hold(_WHOLE_STREAM, f"Internal error: {error!r}")
+                for reader in self._readers.values():
+                    reader.resume()
+                await self._pause()
 
     def _new_reader(self, plan: PipePlan, shard_id: str, position: str) -> ShardReader:
         stream = (plan.stream_arn, plan.pipe.region)

@@ -99,6 +99,9 @@ class Replay:
                 if failures_in_a_row == GIVE_UP_AFTER:
                     self._update(gave_up=True)
                     return
+        except Exception as error:
+            self._update(gave_up=True, last_error=f"Internal error: {type(error).__name__}")
+            raise
         finally:
             self._update(running=False)
 

@@ -18,6 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from provision import names
+from services.acknowledged import acknowledged
 from services.aws import Aws, translated
 from services.dead_letters.letter import DeadLetter, decode
 from services.errors import Throttled
@@ -143,7 +144,7 @@ class DeadLetterQueue:
         A poll without waiting asks only some of SQS's servers; a long one asks all.
         """
         with translated(f"Reading queue {names.QUEUE}"):
-            answer = self._aws.sqs.receive_message(
+            answer = self._aws.patient.sqs.receive_message(
                 QueueUrl=self._queue_url(),
                 MaxNumberOfMessages=_TEN,
                 VisibilityTimeout=HOLD_S,
@@ -163,17 +164,17 @@ class DeadLetterQueue:
 
     def delete(self, held: Held) -> None:
         """Deletes a held message for good."""
-        with translated(f"Deleting message {held.letter.message_id} of queue {names.QUEUE}"):
-            self._aws.sqs.delete_message(QueueUrl=self._queue_url(), ReceiptHandle=held.handle)
+        with acknowledged(f"Deleting message {held.letter.message_id} of queue {names.QUEUE}"):
+            self._aws.patient.sqs.delete_message(QueueUrl=self._queue_url(), ReceiptHandle=held.handle)
 
     def purge(self) -> None:
         """Deletes every message, those that are held included. SQS takes up to 60 s, and allows one purge in 60 s.
 
         Messages that are sent while it purges may be deleted too. Raises Throttled for a second purge in 60 s.
         """
-        with self.work(), translated(f"Purging queue {names.QUEUE}"):
+        with self.work(), acknowledged(f"Purging queue {names.QUEUE}"):
             try:
-                self._aws.sqs.purge_queue(QueueUrl=self._queue_url())
+                self._aws.patient.sqs.purge_queue(QueueUrl=self._queue_url())
             except ClientError as error:
                 if "PurgeQueueInProgress" not in error.response.get("Error", {}).get("Code", ""):
                     raise
@@ -194,7 +195,7 @@ class DeadLetterQueue:
                 for number, handle in enumerate(handles[start : start + _TEN])
             ]
             with translated(f"Changing the hold on messages of queue {names.QUEUE}"):
-                self._aws.sqs.change_message_visibility_batch(QueueUrl=self._queue_url(), Entries=entries)
+                self._aws.patient.sqs.change_message_visibility_batch(QueueUrl=self._queue_url(), Entries=entries)
 
     def _attributes(self, tried: str) -> dict[str, str]:
         with translated(tried):

@@ -13,20 +13,19 @@ seen is given out before it is judged: a slow stream, log or cache must not hide
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from services import patience
+from services.background import Loop, Pulse
 from services.dead_letters.cases import Casebook
 from services.dead_letters.queue import DeadLetterQueue, Depth, Look, QueueBusy
 from services.dead_letters.standing import Case, waiting
-from services.errors import DashboardError, ServiceFailed
-from services.shared import Reading, Shared
-
-logger = logging.getLogger(__name__)
+from services.errors import DashboardError
+from services.shared import NotYet, Reading, Shared
 
 #: Seconds between looks: at least, when the depth changes, and at most while somebody watches.
 PAUSE_S = 3.0
@@ -41,7 +40,7 @@ JUDGED_S = 15.0
 SAMPLE_S = 10.0
 SAMPLES = 2_160
 #: How long a page waits for the first look, in seconds.
-FIRST_S = 8.0
+FIRST_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -84,20 +83,22 @@ class Watch:
         self._looking: threading.Thread | None = None
         self._samples: deque[Sample] = deque(maxlen=SAMPLES)
         self._closed = threading.Event()
-        self._sampler = threading.Thread(target=self._sample, name="dead-letter depth", daemon=True)
+        self.sampler = Loop("dead-letter depth", self._sample, SAMPLE_S)
+        #: Of the looks, which a page or the depth asks for.
+        self._pulse = Pulse("dead-letter look", EVERY_S)
 
     def start(self) -> None:
         """Begins to sample the depth."""
-        self._sampler.start()
+        self.sampler.start()
 
     def close(self) -> None:
         """Ends the sampling, and waits for a look that is under way: it must release what it holds."""
         self._closed.set()
         with self._lock:
             looking = self._looking
-        for thread in (looking, self._sampler):
-            if thread is not None and thread.is_alive():
-                thread.join(2.0)
+        if looking is not None:
+            looking.join(2.0)
+        self.sampler.close()
 
     @property
     def looking(self) -> bool:
@@ -119,9 +120,9 @@ class Watch:
         """What was seen last. Begins another look if one is due. Raises DashboardError when there never was one."""
         looking = self._looking_if_due()
         if self._watched is None and looking is not None:
-            looking.join(FIRST_S)
+            looking.join(patience.left(FIRST_S))
         if self._watched is None:
-            raise self._error or ServiceFailed("The first look at the queue is not done yet.", "Wait a moment.")
+            raise self._error or NotYet("The first look at the queue is not done yet.", "It comes by itself.")
         return self._watched
 
     def letters(self) -> Reading[Look]:
@@ -160,18 +161,10 @@ class Watch:
             return self._total
 
     def _look(self) -> None:
-        try:
-            self._take()
-        except QueueBusy:
-            # Work began in between; the last look stays, and the end of the work asks for another.
-            return
-        except DashboardError as error:
+        error = self._pulse.beat(self._take)
+        # Work began in between: the last look stays, and the end of the work asks for another.
+        if error is not None and not isinstance(error, QueueBusy):
             self._failed(error)
-        except Exception:
-            logger.exception("a look at the dead letters failed")
-            self._failed(
-                ServiceFailed("The look at the queue failed for a reason of the dashboard's own.", "Its log says more.")
-            )
 
     def _take(self) -> None:
         before, total = self._watched, self._now()
@@ -201,17 +194,11 @@ class Watch:
             self._watched = Watched(last.look, last.cases, last.looked_at, time.time(), error)
 
     def _sample(self) -> None:
-        while not self._closed.is_set():
-            try:
-                total = self._depth.get().value.total
-            except DashboardError:
-                # The gap in the chart says that nothing was known.
-                pass
-            else:
-                watched = self._watched
-                oldest = watched.look.letters[0].sent_at.timestamp() if watched and watched.look.letters else None
-                self._samples.append(Sample(time.time(), total, oldest if total else None))
-            self._closed.wait(SAMPLE_S)
+        # Without a sample the gap in the chart says that nothing was known.
+        total = self._depth.get().value.total
+        watched = self._watched
+        oldest = watched.look.letters[0].sent_at.timestamp() if watched and watched.look.letters else None
+        self._samples.append(Sample(time.time(), total, oldest if total else None))
 
 
 def _as_before(look: Look, before: Watched | None) -> tuple[Case, ...]:

@@ -62,7 +62,7 @@ def test_a_log_that_is_made_here_keeps_its_entries_for_a_year(aws: Aws, sandbox_
 
 
 def test_a_log_that_may_not_be_told_how_long_to_keep_takes_entries_all_the_same(aws: Aws) -> None:
-    with Stubber(aws.logs) as stub:
+    with Stubber(aws.patient.logs) as stub:
         stub.add_response("create_log_group", {})
         stub.add_client_error("put_retention_policy", "AccessDeniedException", "not allowed")
         stub.add_response("create_log_stream", {})
@@ -87,7 +87,7 @@ def test_a_long_outcome_takes_several_entries_and_loses_no_line(aws: Aws) -> Non
 
 
 def test_an_act_whose_intent_cannot_be_written_does_not_begin(aws: Aws) -> None:
-    with Stubber(aws.logs) as stub:
+    with Stubber(aws.patient.logs) as stub:
         stub.add_client_error("create_log_group", "AccessDeniedException", "not allowed")
 
         with pytest.raises(NotAuthorized, match="Writing to audit log"):
@@ -113,7 +113,7 @@ def test_what_others_wrote_into_the_group_is_passed_over(aws: Aws) -> None:
 
 
 def test_an_audit_log_that_cannot_be_read_says_so(aws: Aws) -> None:
-    with Stubber(aws.logs) as stub:
+    with Stubber(aws.patient.logs) as stub:
         stub.add_client_error("filter_log_events", "ThrottlingException", "Rate exceeded")
 
         with pytest.raises(DashboardError, match="Reading audit log"):
@@ -126,7 +126,7 @@ def test_a_reading_gives_the_newest_and_says_that_there_is_more(aws: Aws, monkey
         Audit(aws).begin(name, "local", str(number))
     whole = Audit(aws).read(since, act=name)
     monkeypatch.setattr("services.audit.MOST_BYTES", 1)
-    with Stubber(aws.logs) as stub:
+    with Stubber(aws.patient.logs) as stub:
         message = '{"actId":"a","stage":"intent","act":"x","who":"","why":"","at":1,"details":{}}'
         stub.add_response("filter_log_events", {"events": [{"message": message}], "nextToken": "more"})
         cut = Audit(aws).read(since)

@@ -305,8 +305,8 @@ def test_a_purge_wants_the_name_keeps_the_bodies_and_says_when_it_was_too_soon(
     wait_until(lambda: pipeline.queue.depth().total == 0 or None, what="the empty queue")
     kept = whole_lines(Audit(own).entries(since, act=PURGE))
     assert {line["body"] for line in kept} == {"one", "two"}
-    with Stubber(own.sqs) as stub:
-        stub.add_response("get_queue_url", {"QueueUrl": "https://sqs.us-west-2.amazonaws.com/1/q"})
+    with Stubber(own.sqs) as found, Stubber(own.patient.sqs) as stub:
+        found.add_response("get_queue_url", {"QueueUrl": "https://sqs.us-west-2.amazonaws.com/1/q"})
         stub.add_client_error("purge_queue", "AWS.SimpleQueueService.PurgeQueueInProgress", "Only one PurgeQueue")
         with pytest.raises(Throttled, match="less than 60 s ago"):
             DeadLetterQueue(own).purge()

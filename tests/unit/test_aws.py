@@ -99,7 +99,7 @@ def test_what_is_not_of_botocore_is_left_as_it_is() -> None:
 
 
 def test_a_put_asks_for_the_old_item_and_the_capacity(clients: Aws) -> None:
-    with Stubber(clients.dynamodb) as stub:
+    with Stubber(clients.patient.dynamodb) as stub:
         stub.add_response(
             "put_item",
             {"ConsumedCapacity": {"CapacityUnits": 1.0}},
@@ -128,7 +128,7 @@ def test_a_put_asks_for_the_old_item_and_the_capacity(clients: Aws) -> None:
 def test_a_put_over_an_item_knows_whether_it_changed_anything(
     clients: Aws, changed: dict[str, dict[str, str]], kind: str
 ) -> None:
-    with Stubber(clients.dynamodb) as stub:
+    with Stubber(clients.patient.dynamodb) as stub:
         stub.add_response("put_item", {"Attributes": {**RECORD.item(), **changed}})
 
         assert WeatherTable(clients).put(RECORD).kind == kind
@@ -165,9 +165,9 @@ def test_a_missing_pipe_is_told_as_missing_and_the_others_are_described(clients:
 def test_a_look_that_fails_half_way_releases_what_it_held(clients: Aws) -> None:
     url = "https://sqs.us-west-2.amazonaws.com/1/q"
     message = {"MessageId": "m", "ReceiptHandle": "handle", "Body": "x", "Attributes": {"SentTimestamp": "1"}}
-    with Stubber(clients.sqs) as stub:
-        stub.add_response("get_queue_url", {"QueueUrl": url}, {"QueueName": names.QUEUE})
-        stub.add_response("get_queue_attributes", {"Attributes": {"ApproximateNumberOfMessages": "2"}})
+    with Stubber(clients.sqs) as counted, Stubber(clients.patient.sqs) as stub:
+        counted.add_response("get_queue_url", {"QueueUrl": url}, {"QueueName": names.QUEUE})
+        counted.add_response("get_queue_attributes", {"Attributes": {"ApproximateNumberOfMessages": "2"}})
         stub.add_response(
             "receive_message",
             {"Messages": [message]},

@@ -92,7 +92,7 @@ def test_a_defect_fails_the_job_in_plain_words_and_is_logged(jobs: Jobs, caplog:
     assert ended(job) is JobState.FAILED
     assert isinstance(job.progress.error, ServiceFailed)
     assert str(job.progress.error) == (
-        "Writing 12 records failed for a reason of the dashboard's own. Its log says more."
+        "Writing 12 records failed for a reason of the dashboard's own (ZeroDivisionError). Its log says more."
     )
     assert "ZeroDivisionError" in caplog.text
 

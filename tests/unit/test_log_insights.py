@@ -28,7 +28,7 @@ LAST_WEEK = LogQuery(since_ms=NOW_MS - 7 * DAY_MS, until_ms=NOW_MS)
 def insights() -> Iterator[tuple[LogInsights, Stubber]]:
     """Insights over a client that takes the expected calls only."""
     aws = Aws(AwsAccess(region="us-west-2", access_key_id="AKIA0", secret_access_key="x", endpoint_url=""))
-    with Stubber(aws.logs) as stub:
+    with Stubber(aws.patient.logs) as stub:
         yield LogInsights(aws), stub
         stub.assert_no_pending_responses()
     aws.close()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.errors import Unreachable
-from services.shared import Reading, Shared
+from services import patience
+from services.errors import ServiceFailed, Unreachable
+from services.shared import FIRST_S, GRACE_S, NotYet, Reading, Shared
 
 
 class Fetch:
@@ -145,15 +147,122 @@ def test_a_failure_that_is_told_often_does_not_grow() -> None:
     assert depth() == second
 
 
-def test_an_error_that_is_no_answer_of_a_service_is_not_kept() -> None:
+def test_an_exception_that_nobody_foresaw_is_a_failure_like_another_and_its_text_is_not_shown(
+    clock: Callable[[float], None], caplog: pytest.LogCaptureFixture
+) -> None:
     fetch = Fetch()
-    fetch.error = ZeroDivisionError()
-    shared = Shared(fetch, 1000.0)
-    with pytest.raises(ZeroDivisionError):
+    fetch.error = KeyError("the-secret")
+    shared = Shared(fetch, 2.0)
+    with pytest.raises(ServiceFailed, match="KeyError"):
         shared.get()
     fetch.error = None
+    clock(2.0)
 
     assert shared.get().value == 2
+    assert "KeyError" in caplog.text
+    assert "the-secret" not in caplog.text
+
+
+def test_the_last_value_is_still_to_be_had_when_it_cannot_be_read_anew(clock: Callable[[float], None]) -> None:
+    fetch = Fetch()
+    shared = Shared(fetch, 2.0)
+    first = shared.get()
+    clock(2.0)
+    fetch.error = Unreachable("Gone.")
+
+    known = shared.last()
+
+    assert (known.value, known.read_at) == (first.value, first.read_at)
+    assert isinstance(known.error, Unreachable)
+
+
+def test_without_any_value_the_last_one_is_an_error() -> None:
+    fetch = Fetch()
+    fetch.error = Unreachable("Gone.")
+
+    with pytest.raises(Unreachable, match="Gone"):
+        Shared(fetch, 2.0).last()
+
+
+class Hanging:
+    """Gives 1 at once; every later call waits for `release`."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.release = threading.Event()
+
+    def __call__(self) -> int:
+        self.calls += 1
+        number = self.calls
+        if number > 1:
+            assert self.release.wait(20)
+        return number
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    """One whose calls are let go after the test."""
+    made = Hanging()
+    yield made
+    made.release.set()
+
+
+def test_a_read_that_hangs_holds_up_nobody_who_has_a_value(clock: Callable[[float], None], hanging: Hanging) -> None:
+    shared = Shared(hanging, 2.0)
+    shared.get()
+    clock(2.0)
+
+    with ThreadPoolExecutor(5) as viewers:
+        values = [each.result(5).value for each in [viewers.submit(shared.get) for _ in range(5)]]
+
+    assert values == [1] * 5
+    assert hanging.calls == 2
+
+
+def test_a_value_that_is_too_old_is_not_the_present_one_and_says_why(
+    clock: Callable[[float], None], hanging: Hanging
+) -> None:
+    shared = Shared(hanging, 2.0)
+    shared.get()
+    clock(2.0)
+    shared.get()
+    clock(GRACE_S)
+
+    with patience.within(0.1), pytest.raises(NotYet, match="no answer after 5 s"):
+        shared.get()
+    with patience.within(0.1):
+        known = shared.last()
+    assert known.value == 1
+    assert isinstance(known.error, NotYet)
+
+    hanging.release.set()
+    assert shared.get().value == 2
+
+
+def test_a_value_that_was_forgotten_is_not_given_out_while_the_next_one_is_awaited(hanging: Hanging) -> None:
+    shared = Shared(hanging, 1000.0)
+    shared.get()
+    shared.forget()
+
+    with patience.within(0.1), pytest.raises(NotYet):
+        shared.get()
+
+    hanging.release.set()
+    assert shared.get().value == 2
+
+
+def test_a_part_of_a_page_waits_for_all_its_first_reads_together() -> None:
+    release = threading.Event()
+    sources = [Shared(lambda: release.wait(20), 2.0) for _ in range(5)]
+
+    started = time.perf_counter()
+    with patience.within(0.2):
+        for source in sources:
+            with pytest.raises(NotYet):
+                source.get()
+    # Alone each of them would wait for FIRST_S.
+    assert time.perf_counter() - started < FIRST_S
+    release.set()
 
 
 def test_twenty_viewers_make_one_read() -> None:

@@ -10,11 +10,10 @@ import pytest
 from botocore.stub import Stubber
 
 from provision.names import TABLE
-from services import stream_watch
 from services.aws import Aws
 from services.changes import Change
 from services.config import AwsAccess
-from services.errors import NotFound, Throttled
+from services.errors import NotFound
 from services.stream_watch import StreamWatch
 from tests.conftest import wait_until
 
@@ -192,28 +191,9 @@ def test_a_table_without_a_stream_is_said(wire: Wire, watch: StreamWatch) -> Non
         watch.look()
 
 
-def test_a_throttled_watch_takes_longer_and_longer_pauses(
-    wire: Wire, watch: StreamWatch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-
-    def no_time_passes(pause: float) -> bool:
-        pauses.append(pause)
-        return len(pauses) > 7
-
-    monkeypatch.setattr(watch._closed, "wait", no_time_passes)
-    monkeypatch.setattr(watch, "look", lambda: (_ for _ in ()).throw(Throttled("Reading failed: too many calls.")))
-
-    watch._run()
-
-    assert pauses == [0.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
-    assert "too many calls" in watch.status.problem
-
-
 def test_a_watch_that_cannot_read_says_so_goes_on_and_ends_at_once(
     aws: Aws, wire: Wire, watch: StreamWatch, seen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_watch, "POLL_S", 0.01)
     wire.dynamodb.add_client_error("describe_table", "AccessDeniedException", "not authorized")
     wire.table(LatestStreamArn=ARN)
     wire.shards({"ShardId": PARENT})
@@ -225,4 +205,4 @@ def test_a_watch_that_cannot_read_says_so_goes_on_and_ends_at_once(
     wait_until(lambda: seen == SEQUENCES[:1], what="the change")
     watch.close()
 
-    assert not watch._thread.is_alive()
+    assert watch.loop.ended

@@ -93,7 +93,7 @@ async def test_a_full_dashboard_says_so_and_takes_viewers_again(narrow: Dashboar
             status, words = await get(narrow.url + path)
             assert status == 503
             assert f"its limit is {LIMIT}" in words
-        # Its page is still served: that is where a browser shows what the health check says.
+        # Its page is still served: a browser shows the status there, and connects by itself once there is room.
         assert (await get(narrow.url))[0] == 200
 
         for socket in sockets:

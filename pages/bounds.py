@@ -2,6 +2,7 @@
 
     a connection      core/bounded_http.py: how many, and how long a request may take to arrive
     a body            LARGEST_BODY, whatever Content-Length says; 413 once it is more
+    an uploaded file  MOST_UPLOADS of all sessions together wait in memory for their pages; 429 once there are more
     a frame           LARGEST_FRAME, refused by its length before it is read
     a session         MOST_SESSIONS, and none without descriptors to spare; 503 in words
     an ended session  kept KEPT_S for a browser that comes back, the newest MOST_ENDED of them
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 LARGEST_BODY = 2 * 1024 * 1024
 #: The edits of one page of records are some kB. Streamlit's own limit is for what it sends, too, so it is larger.
 LARGEST_FRAME = 4 * 1024 * 1024
+#: A page takes its file within a second, and holds it while it is shown.
+MOST_UPLOADS = 100
 MOST_SESSIONS = 500
 #: Streams of the live topic and websockets are connections, too.
 MOST_CONNECTIONS = 4_000
@@ -81,6 +84,9 @@ class VisitorBounds:
         refusal = self._refusal() if asks_for_a_place else ""
         if refusal:
             await _answer(send, 503, refusal)
+            return
+        if "/_stcore/upload_file/" in path and scope["method"] != "DELETE" and _uploads() >= MOST_UPLOADS:
+            await _answer(send, 429, f"{MOST_UPLOADS} uploaded files are in memory. Close pages that have some.")
             return
         body = _BoundedBody(receive, send)
         if _declared_length(scope) > LARGEST_BODY:
@@ -161,10 +167,19 @@ async def _answer(send: Send, status: int, words: str, kind: str = "http.respons
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),
     ]
-    if status == 503:
+    if status in (429, 503):
         headers.append((b"retry-after", str(_RETRY_AFTER_S).encode()))
     await send({"type": f"{kind}.start", "status": status, "headers": headers})
     await send({"type": f"{kind}.body", "body": body})
+
+
+def _uploads() -> int:
+    """How many uploaded files Streamlit holds, those that no page ever asked for included."""
+    if not runtime.exists():
+        return 0
+    held: dict[str, dict[str, object]] = getattr(runtime.get_instance().uploaded_file_mgr, "file_storage", {})
+    # A copy: sessions that end take their files out in threads of their own.
+    return sum(len(files) for files in list(held.values()))
 
 
 def _declared_length(scope: Scope) -> int:

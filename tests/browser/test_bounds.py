@@ -11,9 +11,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bench.stack import ROOT, child_environment, end
-from pages.bounds import LARGEST_FRAME, SPARE
+from pages.bounds import LARGEST_FRAME, MOST_UPLOADS, SPARE
 from sandbox.state import SandboxState
 from tests.browser.conftest import free_port
 from tests.browser.dashboards import Dashboard
@@ -91,7 +93,7 @@ async def test_a_full_dashboard_says_so_and_takes_viewers_again(narrow: Dashboar
             status, words = await get(narrow.url + path)
             assert status == 503
             assert f"its limit is {LIMIT}" in words
-        # Its page is still served: that is where a browser shows what the health check says.
+        # Its page is still served: a browser shows the status there, and connects by itself once there is room.
         assert (await get(narrow.url))[0] == 200
 
         for socket in sockets:
@@ -157,3 +159,29 @@ async def test_a_frame_that_is_too_long_ends_its_connection_alone(narrow: Dashbo
         await asyncio.wait_for(socket.receive(), 10)
     assert socket.closed
     assert await get(f"{narrow.url}/_stcore/health") == (200, "ok")
+
+
+async def test_uploaded_files_that_no_page_asked_for_are_bounded(narrow: Dashboard) -> None:
+    wait_until(narrow._healthy, 30, "room for a viewer")
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        socket = await session.ws_connect(f"{narrow.url}/_stcore/stream", protocols=("streamlit",))
+        ask = BackMsg()
+        ask.rerun_script.page_name = "lookup"
+        await socket.send_bytes(ask.SerializeToString())
+        name = ForwardMsg.FromString(await socket.receive_bytes(timeout=30)).new_session.initialize.session_id
+        async with session.get(f"{narrow.url}/_stcore/health") as answer:
+            token = answer.cookies["_streamlit_xsrf"].value
+
+        async def upload(number: int) -> int:
+            form = aiohttp.FormData()
+            form.add_field("file", b"x", filename="x.csv")
+            address = f"{narrow.url}/_stcore/upload_file/{name}/{number}"
+            async with session.put(address, data=form, headers={"X-Xsrftoken": token}) as answer:
+                return answer.status
+
+        assert [await upload(number) for number in range(MOST_UPLOADS + 1)] == [204] * MOST_UPLOADS + [429]
+        async with session.delete(
+            f"{narrow.url}/_stcore/upload_file/{name}/0", headers={"X-Xsrftoken": token}
+        ) as answer:
+            assert answer.status == 204
+        assert await upload(0) == 204

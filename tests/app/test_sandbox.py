@@ -41,6 +41,20 @@ def click(page: AppTest, label: str) -> AppTest:
     return ran(button.click())
 
 
+def test_where_the_configuration_says_so_nobody_is_an_operator_without_a_sign_in(
+    admin: SandboxAdmin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry().close()
+    monkeypatch.setenv("LOCAL_OPERATOR", "off")
+
+    page = click(open_page("sandbox"), "Start traffic")
+
+    assert "LOCAL_OPERATOR=on is not set in .env" in words(page.sidebar)
+    assert "Changing the sandbox is for operators only" in words(page)
+    assert admin.status()["traffic"].get("progress") is None
+    registry().close()
+
+
 def test_traffic_is_started_and_its_progress_is_shown_to_the_end(admin: SandboxAdmin) -> None:
     page = open_page("sandbox")
     page.selectbox(key="traffic_source").set_value("cities")

@@ -48,6 +48,9 @@ def _person() -> None:
         st.caption(f"{someone.reason[:1].upper()}{someone.reason[1:]}.")
     if access.signed_in():
         st.text(someone.name)
+        if someone.role is Role.VIEWER and st.user.get("sub"):
+            # What to write into OPERATORS where the provider verifies no addresses.
+            st.text(f"sub:{st.user['sub']}")
         st.button("Sign out", on_click=st.logout)
     elif access.sign_in_offered():
         st.button("Sign in", on_click=st.login)

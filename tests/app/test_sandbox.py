@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages import web_doors
 from provision.names import TABLE
 from sandbox.state import SandboxState
 from services.fault_switches import SWITCHES
@@ -39,6 +40,29 @@ def admin(sandbox_target: SandboxState) -> Iterator[SandboxAdmin]:
 def click(page: AppTest, label: str) -> AppTest:
     (button,) = [button for button in page.button if button.label == label]
     return ran(button.click())
+
+
+def test_where_the_configuration_says_so_nobody_is_an_operator_without_a_sign_in(
+    admin: SandboxAdmin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry().close()
+    monkeypatch.setenv("LOCAL_OPERATOR", "off")
+
+    page = click(open_page("sandbox"), "Start traffic")
+
+    assert "LOCAL_OPERATOR=on is not set in .env" in words(page.sidebar)
+    assert "Changing the sandbox is for operators only" in words(page)
+    assert admin.status()["traffic"].get("progress") is None
+    registry().close()
+
+
+def test_a_click_whose_connection_is_gone_changes_nothing(admin: SandboxAdmin, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = open_page("sandbox")
+    # As on a server, where every connection has headers: what these show cannot be left out by going away.
+    monkeypatch.setattr(web_doors, "in_use", True)
+
+    assert "Changing the sandbox is for operators only" in words(click(page, "Start traffic"))
+    assert admin.status()["traffic"].get("progress") is None
 
 
 def test_traffic_is_started_and_its_progress_is_shown_to_the_end(admin: SandboxAdmin) -> None:

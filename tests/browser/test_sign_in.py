@@ -45,10 +45,12 @@ def test_a_viewer_reads_and_an_operator_acts(page: Page, console_errors: list[st
             expect(page.get_by_text("For operators only", exact=True)).to_be_visible()
             expect(page.get_by_text("No traffic yet.")).to_be_visible()
 
-            provider.claims = {"email": "bob@example.com", "email_verified": True}
+            # Named in OPERATORS, but verified in words alone.
+            provider.claims = {"sub": "id-of-eve", "email": "eve@example.com", "email_verified": "true"}
             sidebar.get_by_role("button", name="Sign in").click()
-            expect(sidebar.get_by_text("bob@example.com")).to_be_visible()
-            expect(sidebar.get_by_text("Read-only")).to_be_visible()
+            expect(sidebar.get_by_text("eve@example.com")).to_be_visible()
+            expect(sidebar.get_by_text("has not verified the e-mail address")).to_be_visible()
+            expect(sidebar.get_by_text("sub:id-of-eve")).to_be_visible()
 
             sidebar.get_by_role("button", name="Sign out").click()
             provider.claims = {"email": "ann@example.com", "email_verified": True}

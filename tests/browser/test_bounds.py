@@ -77,7 +77,7 @@ async def test_page_loads_leave_no_descriptors_behind(narrow: Dashboard) -> None
 
 async def test_a_full_dashboard_says_so_and_takes_viewers_again(narrow: Dashboard) -> None:
     address = f"{narrow.url}/_stcore/stream"
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers={"Origin": narrow.url}) as session:
         sockets = []
         refused = 0
         while not refused:
@@ -128,7 +128,7 @@ async def test_a_body_that_is_too_long_or_endless_is_not_read(narrow: Dashboard,
     port = int(narrow.url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     length = f"Content-Length: {10**12}" if declared else "Transfer-Encoding: chunked"
-    writer.write(f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{length}\r\n\r\n".encode())
+    writer.write(f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {narrow.url}\r\n{length}\r\n\r\n".encode())
 
     async def flood() -> int:
         sent = 0
@@ -151,7 +151,7 @@ async def test_a_body_that_is_too_long_or_endless_is_not_read(narrow: Dashboard,
 
 async def test_a_frame_that_is_too_long_ends_its_connection_alone(narrow: Dashboard) -> None:
     wait_until(narrow._healthy, 30, "room for a viewer")
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers={"Origin": narrow.url}) as session:
         socket = await session.ws_connect(f"{narrow.url}/_stcore/stream", protocols=("streamlit",))
         # It is cut off by its length, before it was sent whole.
         with contextlib.suppress(ConnectionError):
@@ -163,7 +163,9 @@ async def test_a_frame_that_is_too_long_ends_its_connection_alone(narrow: Dashbo
 
 async def test_uploaded_files_that_no_page_asked_for_are_bounded(narrow: Dashboard) -> None:
     wait_until(narrow._healthy, 30, "room for a viewer")
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+    async with aiohttp.ClientSession(
+        headers={"Origin": narrow.url}, cookie_jar=aiohttp.CookieJar(unsafe=True)
+    ) as session:
         socket = await session.ws_connect(f"{narrow.url}/_stcore/stream", protocols=("streamlit",))
         ask = BackMsg()
         ask.rerun_script.page_name = "lookup"

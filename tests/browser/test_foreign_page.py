@@ -1,4 +1,4 @@
-"""A page of another port, in a real browser, against the sandbox's AWS and admin ports: nothing happens, nothing is read.
+"""A page of another port, in a real browser, against the sandbox's AWS and admin ports: nothing happens or is read.
 
 The browser is on this machine and reaches the ports; the page tries images, forms, fetches with and without CORS, and
 websockets, as the page of any site that a person visits could.

@@ -24,6 +24,7 @@ from sandbox.aws.gateway import Gateway
 from sandbox.aws.tagging import TaggingFront
 from sandbox.faults.aws_calls import FaultyAws
 from sandbox.faults.board import FaultBoard
+from sandbox.garbage import set_aside_what_is_old
 from sandbox.http_server import HttpServer, bind
 from sandbox.ledger.ledger import Ledger
 from sandbox.ledger.letters import LetterLog
@@ -115,9 +116,15 @@ class Sandbox:
             momento_oauth_client_secret=self.momento.tokens.client_secret,
         )
 
+    @property
+    def keeping(self) -> dict[str, Any] | None:
+        """How persistence goes, as `Persistence.status` says; None without."""
+        return self._persistence.status() if self._persistence is not None else None
+
     async def start(self) -> None:
         """Returns when a write would travel the whole way. Raises what kept a part from coming up."""
         self._publish()
+        self._garbage = asyncio.create_task(set_aside_what_is_old(), name="garbage")
         await self._bring_up(AWS_ENDPOINT, self._start_aws())
         await self._bring_up(MOMENTO, self._start_momento())
         await self._bring_up(ADMIN, self._start_admin())

@@ -1,7 +1,8 @@
 """The one file that a persistent sandbox is kept in: an SQLite database, readable by its owner only.
 
 Each save is one transaction, so that whoever reads the file after a kill finds the last save whole or not at all.
-What only grows (stream records, log events) is kept in pieces, and only the new ones are written.
+What only grows (stream records, log events) is kept in pieces, what changes here and there (items, messages) entry by
+entry, and only what is new is written.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from sandbox.persistence.change import Change, KeptList, Key, ListChange, Snapshot
 
 FILE_NAME = "sandbox.db"
 #: Marks the file as ours ("SBOX"), and says how it is laid out.
 APPLICATION_ID = 0x53424F58
-FORMAT = 1
+FORMAT = 2
 #: A sandbox that ends lets go of the file within so many seconds.
 _WAIT_FOR_LOCK_S = 2.0
 
@@ -24,8 +27,15 @@ _LAYOUT = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 CREATE TABLE part (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE list (name TEXT PRIMARY KEY, first INTEGER NOT NULL);
 CREATE TABLE piece (list TEXT, position INTEGER, value TEXT NOT NULL, PRIMARY KEY (list, position)) WITHOUT ROWID;
+CREATE TABLE entry (place INTEGER PRIMARY KEY, map TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    UNIQUE (map, key));
 """
+#: An entry that is put again keeps its place.
+_PUT = (
+    "INSERT INTO entry (map, key, value) VALUES (?, ?, ?) ON CONFLICT (map, key) DO UPDATE SET value = excluded.value"
+)
 
 
 #: Elements of a list in one piece. Encoding a piece keeps the event loop waiting, though it is done by another thread.
@@ -42,36 +52,6 @@ class SnapshotRefused(OSError):
 
     An OSError, as all that keeps the sandbox from starting is.
     """
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What was kept: parts by name, and lists by name in their order."""
-
-    parts: dict[str, Any]
-    lists: dict[str, list[Any]]
-
-
-@dataclass(frozen=True)
-class ListChange:
-    """A list's new elements behind the first `kept` ones, which stay. Others are taken out.
-
-    They are encoded where they are written, so nobody may change them in place.
-    """
-
-    name: str
-    kept: int
-    elements: list[Any]
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is different since the last save. With `whole` it replaces everything that the file holds."""
-
-    parts: dict[str, str]
-    lists: list[ListChange]
-    gone_lists: list[str]
-    whole: bool
 
 
 class SnapshotFile:
@@ -93,16 +73,19 @@ class SnapshotFile:
 
     def load(self) -> Snapshot | None:
         """What was saved last, None when nothing ever was. Raises SnapshotRefused."""
-        parts: dict[str, Any] = {}
-        lists: dict[str, list[Any]] = {}
+        ask = self._connection.execute
         try:
-            for name, value in self._connection.execute("SELECT name, value FROM part"):
-                parts[name] = json.loads(value)
-            for name, value in self._connection.execute("SELECT list, value FROM piece ORDER BY list, position"):
-                lists.setdefault(name, []).extend(json.loads(value))
-        except (sqlite3.DatabaseError, ValueError) as error:
+            parts = {name: json.loads(value) for name, value in ask("SELECT name, value FROM part")}
+            lists = {name: KeptList(first, []) for name, first in ask("SELECT name, first FROM list")}
+            for name, position, value in ask("SELECT list, position, value FROM piece ORDER BY list, position"):
+                # The oldest piece may hold elements that were taken out since it was written.
+                lists[name].elements.extend(json.loads(value)[max(0, lists[name].first - position) :])
+            maps: dict[str, dict[Key, Any]] = {}
+            for name, key, value in ask("SELECT map, key, value FROM entry ORDER BY place"):
+                maps.setdefault(name, {})[tuple(json.loads(key))] = json.loads(value)
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
             raise self.refused(f"is damaged ({error})") from error
-        return Snapshot(parts, lists) if parts else None
+        return Snapshot(parts, lists, maps) if parts else None
 
     def save(self, change: Change) -> None:
         """Write one change, all of it or nothing. May run on any thread. Raises OSError, or TypeError for what JSON
@@ -165,14 +148,32 @@ def _create(path: Path) -> None:
 
 
 def _apply(database: sqlite3.Connection, change: Change) -> None:
-    if change.whole:
-        database.execute("DELETE FROM part")
-        database.execute("DELETE FROM piece")
     database.executemany("INSERT OR REPLACE INTO part VALUES (?, ?)", change.parts.items())
-    database.executemany("DELETE FROM piece WHERE list = ?", [(name,) for name in change.gone_lists])
-    for each in change.lists:
-        # A piece never reaches over the end of a save, so `kept` lies between two of them.
-        database.execute("DELETE FROM piece WHERE list = ? AND position >= ?", (each.name, each.kept))
-        for start in range(0, len(each.elements), _PIECE):
-            row = (each.name, each.kept + start, text_of(each.elements[start : start + _PIECE]))
-            database.execute("INSERT INTO piece VALUES (?, ?, ?)", row)
+    for name in change.gone:
+        _empty(database, name)
+        database.execute("DELETE FROM list WHERE name = ?", (name,))
+    for grown in change.lists:
+        if grown.anew:
+            _empty(database, grown.name)
+        database.execute("INSERT OR REPLACE INTO list VALUES (?, ?)", (grown.name, grown.first))
+        # No piece is longer than _PIECE, so one that begins before this has nothing that is still there.
+        gone_before = grown.first - _PIECE + 1
+        database.execute("DELETE FROM piece WHERE list = ? AND position < ?", (grown.name, gone_before))
+        database.executemany("INSERT INTO piece VALUES (?, ?, ?)", _pieces(grown))
+    for changed in change.maps:
+        if changed.anew:
+            _empty(database, changed.name)
+        gone = ((changed.name, text_of(key)) for key in changed.gone)
+        database.executemany("DELETE FROM entry WHERE map = ? AND key = ?", gone)
+        put = ((changed.name, text_of(key), text_of(value)) for key, value in changed.put)
+        database.executemany(_PUT, put)
+
+
+def _empty(database: sqlite3.Connection, name: str) -> None:
+    database.execute("DELETE FROM piece WHERE list = ?", (name,))
+    database.execute("DELETE FROM entry WHERE map = ?", (name,))
+
+
+def _pieces(grown: ListChange) -> Iterator[tuple[str, int, str]]:
+    for start in range(0, len(grown.elements), _PIECE):
+        yield grown.name, grown.position + start, text_of(grown.elements[start : start + _PIECE])

@@ -15,7 +15,6 @@ _EACH_S = 1.0
 
 async def set_aside_what_is_old() -> None:
     """Goes on until it is cancelled. A cycle that was set aside and ends later is never freed: those are few."""
-    gc.collect()
     while True:
         gc.freeze()
         await asyncio.sleep(_EACH_S)

@@ -29,11 +29,12 @@ ROOMS = {
     "dashboard": Room(("pages", "components", "services", "provision.names"), CLIENTS),
     "pages": Room(("pages", "components", "services", "provision.names"), CLIENTS),
     "components": Room(("components", "services", "provision.names"), CLIENTS),
-    "services": Room(("services", "provision.names"), SCREEN),
+    "services": Room(("services", "provision.names", "provision.private_files"), SCREEN),
     # It holds the stack against its declaration, the only place that says what ought to be there. It only reads.
     "services.stack": Room(("services", "provision"), SCREEN),
     "provision": Room(("provision",), SCREEN),
     "provision.names": Room(()),
+    "provision.private_files": Room(()),
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
     "provision.command_line": Room(("provision", "services"), SCREEN),
     "provision.stack_at_work": Room(("provision", "services"), SCREEN),

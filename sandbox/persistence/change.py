@@ -13,8 +13,8 @@ Key = tuple[str, ...]
 class ListChange:
     """New `elements` of a list that only grows, the first at `position`. Elements before `first` are taken out.
 
-    With `anew` nothing of what was saved under this name stays. Elements are encoded where they are written, so nobody
-    may change them in place.
+    With `anew` nothing of what was saved under this name stays. Elements are encoded later, so nobody may change
+    them in place.
     """
 
     name: str
@@ -28,7 +28,7 @@ class ListChange:
 class MapChange:
     """Entries to `put` into a map and those that are `gone`. Entries keep the place of their first put.
 
-    With `anew` nothing of what was saved under this name stays. Values are encoded where they are written.
+    With `anew` nothing of what was saved under this name stays. Values are encoded later, too.
     """
 
     name: str

@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sandbox.persistence.change import Change
 from sandbox.persistence.emulator_changes import Taken
-from sandbox.persistence.snapshot_file import SnapshotFile
+from sandbox.persistence.snapshot_file import SnapshotFile, Statement, statements
 
 logger = logging.getLogger(__name__)
 
 #: Time between two looks whether something changed. What a kill loses at most is this and the time of two saves.
-INTERVAL_S = 0.15
+INTERVAL_S = 0.1
+#: A save holds the event loop for so long before it lets others have a turn.
+_HOLD_S = 0.005
 #: Time until a save is tried again that failed.
 _RETRY_S = 1.0
 
@@ -83,8 +86,13 @@ class Keeper:
     async def _save(self) -> None:
         token = self._token()
         taken = self._take()
+        try:
+            change = await _encoded(taken.change)
+        except BaseException:
+            taken.failed()
+            raise
         # Not cut off in the middle: whoever cancels this waits until the file is written.
-        writing = asyncio.ensure_future(asyncio.to_thread(self._file.save, taken.change))
+        writing = asyncio.ensure_future(asyncio.to_thread(self._file.save, change))
         cancelled = False
         try:
             await asyncio.shield(writing)
@@ -102,3 +110,15 @@ class Keeper:
         if self.status.problem:
             logger.warning("The sandbox is kept again.")
         self.status = KeepingStatus(time.time())
+
+
+async def _encoded(change: Change) -> list[Statement]:
+    """What writes a change. It is encoded here and not by the writer, which would hold the loop up at each turn."""
+    encoded: list[Statement] = []
+    started = time.perf_counter()
+    for statement in statements(change):
+        encoded.append(statement)
+        if time.perf_counter() - started > _HOLD_S:
+            await asyncio.sleep(0)
+            started = time.perf_counter()
+    return encoded

@@ -133,9 +133,9 @@ class Persistence:
             (
                 f"Kept in         {self._file.path} ({begun}): tables, streams, queues, logs, events, roles, secrets,",
                 "pipes and their positions.",
-                f"A kill loses at most the last {LOST_AT_MOST_S:g} s of what was acknowledged, however much there is; a",
-                "power cut may lose more. What was under way comes again. `kept` in GET /status of the admin port says",
-                "when it was saved last.",
+                f"A kill loses at most the last {LOST_AT_MOST_S:g} s of what was acknowledged, however much there is;",
+                "a power cut may lose more. What was under way comes again. `kept` in GET /status of the admin port",
+                "says when it was saved last.",
                 f"Not kept: {NOT_KEPT}.",
             )
         )

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.persistence.change import Change, KeptList, Key, ListChange, Snapshot
+from provision.private_files import prepare_database, reason, safe_folder
+from sandbox.persistence.change import Change, KeptList, Key, ListChange, MapChange, Snapshot
 
 FILE_NAME = "sandbox.db"
 #: Marks the file as ours ("SBOX"), and says how it is laid out.
@@ -32,14 +33,13 @@ CREATE TABLE piece (list TEXT, position INTEGER, value TEXT NOT NULL, PRIMARY KE
 CREATE TABLE entry (place INTEGER PRIMARY KEY, map TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     UNIQUE (map, key));
 """
-#: An entry that is put again keeps its place.
-_PUT = (
-    "INSERT INTO entry (map, key, value) VALUES (?, ?, ?) ON CONFLICT (map, key) DO UPDATE SET value = excluded.value"
-)
 
 
-#: Elements of a list in one piece. Encoding a piece keeps the event loop waiting, though it is done by another thread.
+#: Elements of a list in one piece, and entries in one statement. Encoding them holds the event loop for a ms or so.
 _PIECE = 100
+
+#: SQL and its values.
+Statement = tuple[str, tuple[Any, ...]]
 
 
 def text_of(value: Any) -> str:
@@ -59,8 +59,13 @@ class SnapshotFile:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
-        if not self.path.exists():
-            _create(self.path)
+        try:
+            safe_folder(folder)
+            if not os.path.lexists(self.path):
+                _create(self.path)
+            prepare_database(self.path)
+        except (OSError, sqlite3.Error) as error:
+            raise OSError(f"--persist {folder} cannot be used: {_reason(error)}. Name another folder.") from error
         try:
             self._connection = sqlite3.connect(self.path, timeout=_WAIT_FOR_LOCK_S, check_same_thread=False)
         except sqlite3.Error as error:
@@ -87,12 +92,12 @@ class SnapshotFile:
             raise self.refused(f"is damaged ({error})") from error
         return Snapshot(parts, lists, maps) if parts else None
 
-    def save(self, change: Change) -> None:
-        """Write one change, all of it or nothing. May run on any thread. Raises OSError, or TypeError for what JSON
-        cannot hold."""
+    def save(self, change: Iterable[Statement]) -> None:
+        """Write one change, all of it or nothing. May run on any thread. Raises OSError."""
         try:
             with self._connection as database:
-                _apply(database, change)
+                for sql, values in change:
+                    database.execute(sql, values)
         except sqlite3.Error as error:
             raise OSError(f"{self.path} cannot be written: {error}") from error
 
@@ -133,12 +138,15 @@ class SnapshotFile:
             raise self.refused(f"is damaged ({problems})")
 
 
+def _reason(error: OSError | sqlite3.Error) -> str:
+    return reason(error) if isinstance(error, OSError) else str(error)
+
+
 def _create(path: Path) -> None:
     """An empty snapshot, put in place only when it is complete."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    prepare_database(fresh)
     connection = sqlite3.connect(fresh)
     try:
         connection.executescript(_LAYOUT)
@@ -147,33 +155,53 @@ def _create(path: Path) -> None:
     os.replace(fresh, path)
 
 
-def _apply(database: sqlite3.Connection, change: Change) -> None:
-    database.executemany("INSERT OR REPLACE INTO part VALUES (?, ?)", change.parts.items())
+def statements(change: Change) -> Iterator[Statement]:
+    """What writes a change, each encoded only when it is asked for, which takes no more than some ms.
+
+    Raises TypeError for what JSON cannot hold.
+    """
+    yield from _multiple("INSERT OR REPLACE INTO part VALUES ", list(change.parts.items()))
     for name in change.gone:
-        _empty(database, name)
-        database.execute("DELETE FROM list WHERE name = ?", (name,))
+        yield from _emptied(name)
+        yield "DELETE FROM list WHERE name = ?", (name,)
     for grown in change.lists:
-        if grown.anew:
-            _empty(database, grown.name)
-        database.execute("INSERT OR REPLACE INTO list VALUES (?, ?)", (grown.name, grown.first))
-        # No piece is longer than _PIECE, so one that begins before this has nothing that is still there.
-        gone_before = grown.first - _PIECE + 1
-        database.execute("DELETE FROM piece WHERE list = ? AND position < ?", (grown.name, gone_before))
-        database.executemany("INSERT INTO piece VALUES (?, ?, ?)", _pieces(grown))
+        yield from _grown(grown)
     for changed in change.maps:
-        if changed.anew:
-            _empty(database, changed.name)
-        gone = ((changed.name, text_of(key)) for key in changed.gone)
-        database.executemany("DELETE FROM entry WHERE map = ? AND key = ?", gone)
-        put = ((changed.name, text_of(key), text_of(value)) for key, value in changed.put)
-        database.executemany(_PUT, put)
+        yield from _changed(changed)
 
 
-def _empty(database: sqlite3.Connection, name: str) -> None:
-    database.execute("DELETE FROM piece WHERE list = ?", (name,))
-    database.execute("DELETE FROM entry WHERE map = ?", (name,))
-
-
-def _pieces(grown: ListChange) -> Iterator[tuple[str, int, str]]:
+def _grown(grown: ListChange) -> Iterator[Statement]:
+    if grown.anew:
+        yield from _emptied(grown.name)
+    yield "INSERT OR REPLACE INTO list VALUES (?, ?)", (grown.name, grown.first)
+    # No piece is longer than _PIECE, so one that begins before this has nothing that is still there.
+    yield "DELETE FROM piece WHERE list = ? AND position < ?", (grown.name, grown.first - _PIECE + 1)
     for start in range(0, len(grown.elements), _PIECE):
-        yield grown.name, grown.position + start, text_of(grown.elements[start : start + _PIECE])
+        piece = text_of(grown.elements[start : start + _PIECE])
+        yield "INSERT INTO piece VALUES (?, ?, ?)", (grown.name, grown.position + start, piece)
+
+
+def _changed(changed: MapChange) -> Iterator[Statement]:
+    if changed.anew:
+        yield from _emptied(changed.name)
+    for start in range(0, len(changed.gone), _PIECE):
+        keys = [text_of(key) for key in changed.gone[start : start + _PIECE]]
+        marks = ", ".join("?" * len(keys))
+        yield f"DELETE FROM entry WHERE map = ? AND key IN ({marks})", (changed.name, *keys)
+    for start in range(0, len(changed.put), _PIECE):
+        rows = [(changed.name, text_of(key), text_of(value)) for key, value in changed.put[start : start + _PIECE]]
+        # An entry that is put again keeps its place.
+        again = " ON CONFLICT (map, key) DO UPDATE SET value = excluded.value"
+        yield from _multiple("INSERT INTO entry (map, key, value) VALUES ", rows, again)
+
+
+def _multiple(insert: str, rows: Sequence[tuple[Any, ...]], end: str = "") -> Iterator[Statement]:
+    """One statement for all rows. One for each would have the writer and the event loop take turns row by row."""
+    if rows:
+        row = f"({', '.join('?' * len(rows[0]))})"
+        yield insert + ", ".join([row] * len(rows)) + end, tuple(value for each in rows for value in each)
+
+
+def _emptied(name: str) -> Iterator[Statement]:
+    yield "DELETE FROM piece WHERE list = ?", (name,)
+    yield "DELETE FROM entry WHERE map = ?", (name,)

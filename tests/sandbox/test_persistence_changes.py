@@ -14,7 +14,7 @@ from sandbox.persistence.change import Change, KeptList, Snapshot
 from sandbox.persistence.emulator_changes import EmulatorChanges
 from sandbox.persistence.emulator_state import put_back
 from sandbox.persistence.emulator_stores import module
-from sandbox.persistence.snapshot_file import SnapshotFile, text_of
+from sandbox.persistence.snapshot_file import SnapshotFile, statements, text_of
 from sandbox.persistence.watched import watch
 from tests.sandbox.running_pipes import Stage, stage
 
@@ -197,7 +197,7 @@ async def test_saves_of_what_changed_add_up_to_all_there_is(
 
     def save() -> Change:
         taken = changes.take({})
-        file.save(taken.change)
+        file.save(statements(taken.change))
         taken.saved()
         return taken.change
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sandbox.persistence.change import Change, KeptList, ListChange, MapChange, Snapshot
-from sandbox.persistence.snapshot_file import FORMAT, SnapshotFile, SnapshotRefused
+from sandbox.persistence.snapshot_file import FORMAT, SnapshotFile, SnapshotRefused, statements
 
 
 @pytest.fixture
@@ -37,6 +37,11 @@ def saved(folder: Path) -> Snapshot:
     return found
 
 
+def save(file: SnapshotFile, change: Change) -> None:
+    """Write a change."""
+    file.save(statements(change))
+
+
 def execute(path: Path, statement: str) -> None:
     connection = sqlite3.connect(path)
     connection.execute(statement)
@@ -57,8 +62,10 @@ def items(put: dict[str, Any], gone: tuple[str, ...] = (), *, anew: bool = False
 
 def test_what_was_saved_in_steps_is_loaded_as_it_was_at_the_end(file: SnapshotFile, folder: Path) -> None:
     first = [ListChange("growing", 0, [1, 2], anew=True), ListChange("gone", 0, [1], anew=True)]
-    file.save(Change({"a": "1", "b": '["x"]'}, first, [items({"k": 1, "l": 2, "m": 3}, anew=True)]))
-    file.save(Change({"a": "2"}, [ListChange("growing", 2, [3])], [items({"n": 4, "k": 5}, ("l",))], ["gone"]))
+    save(file, Change({"a": "1", "b": '["x"]'}, first, [items({"k": 1, "l": 2, "m": 3}, anew=True)]))
+    file.save(
+        statements(Change({"a": "2"}, [ListChange("growing", 2, [3])], [items({"n": 4, "k": 5}, ("l",))], ["gone"]))
+    )
     file.close()
 
     kept = saved(folder)
@@ -67,8 +74,10 @@ def test_what_was_saved_in_steps_is_loaded_as_it_was_at_the_end(file: SnapshotFi
 
 
 def test_what_is_anew_replaces_what_was_there(file: SnapshotFile, folder: Path) -> None:
-    file.save(Change({"a": "1"}, [ListChange("list", 0, [1, 2, 3], anew=True)], [items({"k": 1}, anew=True)]))
-    file.save(Change({}, [ListChange("list", 7, [4], first=7, anew=True)], [items({"l": 2}, anew=True)]))
+    file.save(
+        statements(Change({"a": "1"}, [ListChange("list", 0, [1, 2, 3], anew=True)], [items({"k": 1}, anew=True)]))
+    )
+    save(file, Change({}, [ListChange("list", 7, [4], first=7, anew=True)], [items({"l": 2}, anew=True)]))
     file.close()
 
     assert saved(folder) == Snapshot({"a": 1}, {"list": KeptList(7, [4])}, {"items": {("l",): 2}})
@@ -78,21 +87,21 @@ def test_what_is_anew_replaces_what_was_there(file: SnapshotFile, folder: Path) 
 def test_a_long_list_keeps_its_order_over_many_saves_and_loses_its_oldest(folder: Path, first: int) -> None:
     file = SnapshotFile(folder)
     length = 0
-    file.save(Change({"a": "1"}, [ListChange("list", 0, [], anew=True)]))
+    save(file, Change({"a": "1"}, [ListChange("list", 0, [], anew=True)]))
     for more in (1, 250, 99, 100, 101):
-        file.save(Change({}, [ListChange("list", length, list(range(length, length + more)))]))
+        save(file, Change({}, [ListChange("list", length, list(range(length, length + more)))]))
         length += more
-    file.save(Change({}, [ListChange("list", length, [], first=first)]))
+    save(file, Change({}, [ListChange("list", length, [], first=first)]))
     file.close()
 
     assert saved(folder) == Snapshot({"a": 1}, {"list": KeptList(first, list(range(first, 551)))})
 
 
 def test_a_save_that_fails_writes_nothing_of_itself(file: SnapshotFile) -> None:
-    file.save(Change({"a": "1"}, [ListChange("list", 0, [1], anew=True)]))
+    save(file, Change({"a": "1"}, [ListChange("list", 0, [1], anew=True)]))
     before = file.load()
     with pytest.raises(TypeError):
-        file.save(Change({"a": "2"}, [ListChange("list", 1, [2])], [items({"k": b"bytes"})]))
+        save(file, Change({"a": "2"}, [ListChange("list", 1, [2])], [items({"k": b"bytes"})]))
     assert file.load() == before
 
 
@@ -135,7 +144,7 @@ def test_what_is_no_database_is_refused(folder: Path, content: bytes) -> None:
 
 def test_a_damaged_snapshot_is_refused(folder: Path) -> None:
     file = SnapshotFile(folder)
-    file.save(Change({"a": "1"}, [ListChange("list", 0, [{"text": "x" * 100}] * 2000, anew=True)]))
+    save(file, Change({"a": "1"}, [ListChange("list", 0, [{"text": "x" * 100}] * 2000, anew=True)]))
     file.close()
     with file.path.open("r+b") as raw:
         raw.seek(5 * 4096)

@@ -9,8 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _EACH_S = 1.0
+
+
+@contextmanager
+def none_while_loading() -> Iterator[None]:
+    """No collection inside of the block, which makes many objects that all stay."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 async def set_aside_what_is_old() -> None:

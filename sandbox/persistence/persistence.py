@@ -21,6 +21,7 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from sandbox.garbage import none_while_loading
 from sandbox.http_server import bind
 from sandbox.persistence import emulator_state
 from sandbox.persistence.change import Snapshot
@@ -67,7 +68,8 @@ class Persistence:
         self._differences = EmulatorChanges()
         self._file = SnapshotFile(folder)
         try:
-            self._snapshot = self._file.load()
+            with none_while_loading():
+                self._snapshot = self._file.load()
             self._about = self._read_about(self._snapshot)
         except SnapshotRefused:
             self._file.close()
@@ -91,11 +93,12 @@ class Persistence:
         old_endpoint = f"http://{self._about.host}:{self._about.ports['aws']}"
         parts = self._snapshot.parts
         try:
-            emulator_state.put_back(self._snapshot, old_endpoint, aws_endpoint)
+            with none_while_loading():
+                emulator_state.put_back(self._snapshot, old_endpoint, aws_endpoint)
+                self._differences.adopt(parts)
             pipes.restore([_pipe_of(each) for each in parts[_PIPES]])
         except (LookupError, TypeError, ValueError, PipesError) as error:
             raise self._file.refused(f"does not fit together ({error!r})") from error
-        self._differences.adopt(parts)
         # It is as large as all that was kept.
         self._snapshot = None
 

@@ -6,13 +6,13 @@ The file holds no secret, and is readable by its owner only all the same: names 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from provision.errors import ProvisionFailed
 from provision.model import Plan
+from provision.private_files import read_private, reason, replace_private
 from provision.report import plan_data
 from provision.settings import StackSettings
 
@@ -33,25 +33,21 @@ class SavedPlan:
 
 def save(path: Path, saved: SavedPlan) -> None:
     """Writes it in one step. Raises ProvisionFailed when the file cannot be written."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"version": _VERSION, **asdict(saved)}, file, indent=2)
-        os.replace(fresh, path)
+        replace_private(path, json.dumps({"version": _VERSION, **asdict(saved)}, indent=2).encode())
     except OSError as error:
-        raise ProvisionFailed(f"{path} cannot be written: {error.strerror}. Name another file.") from error
+        raise ProvisionFailed(f"{path} cannot be written: {reason(error)}. Name another file.") from error
 
 
 def read(path: Path) -> SavedPlan:
-    """The plan in a file. Raises ProvisionFailed when there is none."""
+    """The plan in a file. Raises ProvisionFailed when there is none, or one that another user may have written."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(read_private(path))
         if raw.pop("version") != _VERSION:
             raise ValueError("another version")
         return SavedPlan(**{**raw, "settings": StackSettings(**raw["settings"])})
     except OSError as error:
-        raise ProvisionFailed(f"{path} cannot be read: {error.strerror}.") from error
+        raise ProvisionFailed(f"{path} cannot be read: {reason(error)}.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProvisionFailed(f"{path} holds no plan of this version. Make one with `plan --out {path}`.") from error
 

@@ -53,6 +53,8 @@ class Host(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def aws_calls(self) -> CountedCalls: ...
+    @property
+    def keeping(self) -> dict[str, Any] | None: ...
 
 
 class AdminApi:
@@ -96,6 +98,7 @@ class AdminApi:
                 "faults": [armed.as_json() for armed in faults.on()],
                 "fired": len(faults.fired()),
                 "traffic": self._host.traffic.status(),
+                "kept": self._host.keeping,
             }
         )
 

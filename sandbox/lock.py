@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from provision.private_files import open_private, own_folder
+
 #: How often and how long a start tries: somebody who only asks whether a sandbox runs holds the lock for an instant.
 _TRIES, _PAUSE_S = 10, 0.05
 
@@ -17,10 +19,9 @@ class AlreadyRunning(Exception):
 
 
 def hold(folder: Path) -> IO[str]:
-    """The held lock file; keep it open as long as the sandbox runs. Raises AlreadyRunning."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    file = os.fdopen(descriptor, "r+", encoding="utf-8")
+    """The held lock file; keep it open as long as the sandbox runs. Raises AlreadyRunning, and OSError."""
+    own_folder(folder)
+    file = os.fdopen(open_private(folder / "lock", os.O_RDWR | os.O_CREAT), "r+", encoding="utf-8")
     for _ in range(_TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -32,9 +33,12 @@ def hold(folder: Path) -> IO[str]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a sandbox runs with this folder. Surer than its process id, which the system may give away again."""
+    """Whether a sandbox runs with this folder. Surer than its process id, which the system may give away again.
+
+    Raises OSError when that cannot be told.
+    """
     try:
-        with (folder / "lock").open(encoding="utf-8") as file:
+        with os.fdopen(open_private(folder / "lock", os.O_RDONLY), encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 import uuid
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from os import getpid
 from typing import TYPE_CHECKING, Any
 
 from provision import names
+from provision.private_files import reason
 from provision.settings import Profile
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
@@ -27,6 +29,7 @@ from sandbox.aws.memory_guard import MemoryGuard
 from sandbox.aws.tagging import TaggingFront
 from sandbox.faults.aws_calls import FaultyAws
 from sandbox.faults.board import FaultBoard
+from sandbox.garbage import set_aside_what_is_old
 from sandbox.http_server import HttpServer, bind
 from sandbox.ledger.ledger import Ledger
 from sandbox.ledger.letters import LetterLog
@@ -45,6 +48,9 @@ if TYPE_CHECKING:
 
 #: The account that everything in the sandbox belongs to: AWS's own placeholder.
 ACCOUNT_ID = "123456789012"
+
+#: Seconds between two signs that a sandbox that ends is still at it.
+_BEAT_S = 0.5
 
 AWS_ENDPOINT = "AWS endpoint"
 MOMENTO = "Momento"
@@ -66,6 +72,21 @@ class Options:
     connection_failures: ConnectionFailures = ConnectionFailures.INTERNAL
 
 
+def _bind(option: str, host: str, port: int) -> socket.socket:
+    """A socket for the port that an option names. Raises OSError, which names the option."""
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise OSError(f"{option}: {reason(error)}. Name another port, or 0 for a free one.") from error
+
+
+async def _beat() -> None:
+    """Says again and again, by the time of the state file, that the end goes on."""
+    while True:
+        await asyncio.sleep(_BEAT_S)
+        state_file.touch()
+
+
 class Sandbox:
     """The running stack. `start` brings it up, `close` takes it down; `state` says where everything is.
 
@@ -77,7 +98,7 @@ class Sandbox:
         self._profile = options.profile
         self._persistence = persistence
         keys = KeyRing.mint(options.host)
-        aws_socket = bind(options.host, options.aws_port)
+        aws_socket = _bind("--aws-port", options.host, options.aws_port)
         emulator = Emulator(ACCOUNT_ID, aws_socket.getsockname()[1], region=options.region, host=options.host)
         self.faults = FaultBoard()
         letters = LetterLog(emulator)
@@ -103,7 +124,7 @@ class Sandbox:
         self._aws = HttpServer(LoopbackOnly(Door(self.aws_calls, access_key_id, secret)), aws_socket)
         token = secrets.token_urlsafe(30)
         admin = AdminDoor(AdminApi(self).app, token)
-        self._admin = HttpServer(LoopbackOnly(admin), bind(options.host, options.admin_port))
+        self._admin = HttpServer(LoopbackOnly(admin), _bind("--admin-port", options.host, options.admin_port))
         self.state = SandboxState(
             pid=getpid(),
             instance=uuid.uuid4().hex,
@@ -122,9 +143,15 @@ class Sandbox:
             admin_token=token,
         )
 
+    @property
+    def keeping(self) -> dict[str, Any] | None:
+        """How persistence goes, as `Persistence.status` says; None without."""
+        return self._persistence.status() if self._persistence is not None else None
+
     async def start(self) -> None:
         """Returns when a write would travel the whole way. Raises what kept a part from coming up."""
         self._publish()
+        self._garbage = asyncio.create_task(set_aside_what_is_old(), name="garbage")
         await self._bring_up(AWS_ENDPOINT, self._start_aws())
         await self._bring_up(MOMENTO, self._start_momento())
         await self._bring_up(ADMIN, self._start_admin())
@@ -132,8 +159,22 @@ class Sandbox:
         self._publish(ready=True)
 
     async def close(self) -> None:
-        """Stops every part and says so in the state file, which then holds no key any more."""
-        self._publish(ready=False, **dict.fromkeys(state_file.KEYS, ""))
+        """Stops every part and says so in the state file, which then holds no key any more.
+
+        Whoever waits sees in the file's time that it goes on. Raises OSError when what is kept cannot be saved.
+        """
+        try:
+            self._publish(ready=False, **dict.fromkeys(state_file.KEYS, ""))
+        except OSError:
+            # The disk is full: no file says as well that nothing is ready.
+            state_file.forget()
+        beating = asyncio.create_task(_beat(), name="end")
+        try:
+            await self._take_down()
+        finally:
+            beating.cancel()
+
+    async def _take_down(self) -> None:
         self.faults.clear()
         await asyncio.to_thread(self.traffic.stop)
         await self.metrics.close()
@@ -164,10 +205,16 @@ class Sandbox:
         return endpoint
 
     async def _start_momento(self) -> str:
+        # Tried first, since gRPC writes lines of its own about a port that it cannot have.
+        for option, port in (
+            ("--momento-http-port", self.momento.http_port),
+            ("--momento-port", self.momento.grpc_port),
+        ):
+            _bind(option, self._host, port).close()
         try:
             await self.momento.start()
         except RuntimeError as error:
-            # What gRPC raises for a port that is taken; everybody else raises OSError.
+            # What gRPC raises for a port that was taken in between; everybody else raises OSError.
             raise OSError(f"Momento cannot listen: {error}") from error
         self._publish(momento_port=self.momento.grpc_port, momento_http_endpoint=self.momento.http_endpoint)
         return f"{self._host}:{self.momento.grpc_port}"

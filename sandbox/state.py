@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_origin, get_type_hints
+
+from provision.private_files import own_folder, read_private, reason, replace_private
 
 #: Where the state file lives unless the variable SANDBOX_DIR says otherwise.
 DEFAULT_DIR = Path(__file__).resolve().parent.parent / ".sandbox"
@@ -73,24 +76,52 @@ def path() -> Path:
 
 def write(state: SandboxState) -> None:
     """Replace the state file in one step, readable by its owner only."""
-    folder = directory()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    fresh = folder / f"state.{state.pid}.tmp"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(state), file, indent=2)
-    os.replace(fresh, path())
+    own_folder(directory())
+    replace_private(path(), json.dumps(asdict(state), indent=2).encode())
+
+
+def forget() -> None:
+    """Take the state file away. Raises OSError."""
+    path().unlink(missing_ok=True)
+
+
+def touch() -> None:
+    """Give the state file the time of now, if there is one: a sandbox that takes long to end is still at it."""
+    with suppress(OSError):
+        os.utime(path(), follow_symlinks=False)
+
+
+def trouble(error: OSError) -> str:
+    """What is wrong with the folder of the state file, and what to do, in one line."""
+    what = "SANDBOX_DIR" if os.environ.get("SANDBOX_DIR") else "The folder of the sandbox's state"
+    return (
+        f"{what} {directory()} cannot be used: {reason(error)}. Name a folder of your own in SANDBOX_DIR, one that can "
+        "be written."
+    )
 
 
 def read() -> SandboxState | None:
-    """The state of the sandbox that wrote last, or None. It may have died since: see `sandbox.lock.is_held`."""
+    """The state of the sandbox that wrote last, or None. It may have died since: see `sandbox.lock.is_held`.
+
+    None as well for a file that no sandbox of this version wrote. Raises OSError when it cannot be read.
+    """
     try:
-        raw: dict[str, Any] = json.loads(path().read_text(encoding="utf-8"))
-        raw["parts"] = tuple(Part(**part) for part in raw["parts"])
-        return SandboxState(**raw)
-    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        raw: dict[str, Any] = json.loads(read_private(path()))
+        raw["parts"] = tuple(_of_its_types(Part(**part)) for part in raw["parts"])
+        return _of_its_types(SandboxState(**raw))
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+_Read = TypeVar("_Read", Part, SandboxState)
+
+
+def _of_its_types(found: _Read) -> _Read:
+    """The same. Raises TypeError when a member is not of the type that it is declared with."""
+    for member, kind in get_type_hints(type(found)).items():
+        if type(getattr(found, member)) is not (get_origin(kind) or kind):
+            raise TypeError(f"{member} is no {kind}")
+    return found
 
 
 def exports(state: SandboxState) -> str:

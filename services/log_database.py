@@ -6,6 +6,7 @@ that ends. In memory is a page cache of fixed size.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -74,7 +75,8 @@ class LogDatabase:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._connection = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._connection.executescript(SCHEMA)
+        with self._exclusive():
+            self._connection.executescript(SCHEMA)
         self._answers: OrderedDict[tuple[str, Row], list[Row]] = OrderedDict()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
@@ -115,7 +117,9 @@ class LogDatabase:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # A full disk makes SQLite roll back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
             if self._connection.total_changes != before:
                 self._answers.clear()
@@ -133,8 +137,16 @@ class LogDatabase:
             except sqlite3.Error as error:
                 raise ServiceFailed(
                     f"The log records that were read cannot be kept or searched: {error}.",
-                    "Make room in the temporary folder, and start the dashboard again.",
+                    f"Make room in the temporary folder {_temporary_folder()}, or name another one in TMPDIR and start "
+                    "the dashboard again.",
                 ) from error
+
+
+def _temporary_folder() -> str:
+    """The folder that SQLite takes for its temporary files: the first of these that it can write in."""
+    named = [os.environ.get(name, "") for name in ("SQLITE_TMPDIR", "TMPDIR")]
+    folders = [folder for folder in (*named, "/var/tmp", "/usr/tmp", "/tmp") if folder]
+    return next((each for each in folders if os.path.isdir(each) and os.access(each, os.W_OK | os.X_OK)), ".")
 
 
 def marks(number: int) -> str:

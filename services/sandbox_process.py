@@ -6,23 +6,31 @@ its standard input, whose other end only this process holds.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from provision.private_files import open_private, own_folder, read_private, reason
 from services import momento_keys
 from services.config import AwsAccess
 from services.errors import SandboxNotRunning
 
 _PROJECT = Path(__file__).resolve().parent.parent
-#: Seconds that a child gets to stop by itself.
-_STOP_WITHIN_S = 5.0
+#: Seconds that a child which ends gets from one sign of life to the next, and in all.
+_STOP_WITHIN_S, _STOP_AT_LAST_S = 5.0, 60.0
+#: How the sandbox's line begins that says why it ended. All else in its log, such as gRPC's own lines, is no cause.
+_ENDED = "The sandbox ended: "
+#: As much of the log is looked at for that line.
+_LOG_END_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -58,10 +66,36 @@ def folder() -> Path:
     return Path(os.environ.get("SANDBOX_DIR") or _PROJECT / ".sandbox")
 
 
-def running() -> bool:
-    """Whether a sandbox runs: it holds the lock in its folder for as long as its process lives (sandbox/lock.py)."""
+def folder_trouble() -> str:
+    """Why the folder cannot hold a sandbox's state, and what to do, or ""."""
     try:
-        with (folder() / "lock").open(encoding="utf-8") as file:
+        own_folder(folder())
+        _check_lock()
+        if not os.access(folder(), os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder()))
+    except OSError as error:
+        return (
+            f"SANDBOX_DIR {folder()} cannot be used: {reason(error)}. Name a folder of your own in SANDBOX_DIR, one "
+            "that can be written, and start the dashboard again."
+        )
+    return ""
+
+
+def running() -> bool:
+    """Whether a sandbox runs: it holds the lock in its folder for as long as its process lives (sandbox/lock.py).
+
+    In a folder that cannot be used none runs that this could reach: `folder_trouble` says why.
+    """
+    try:
+        return _check_lock()
+    except OSError:
+        return False
+
+
+def _check_lock() -> bool:
+    """Whether the lock is held. Raises OSError when it is no lock file of ours."""
+    try:
+        with os.fdopen(open_private(folder() / "lock", os.O_RDONLY)) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -71,14 +105,20 @@ def running() -> bool:
 
 
 def read_state() -> SandboxInfo | None:
-    """The latest run that wrote a state file, dead or alive, or None."""
+    """The latest run that wrote a state file, dead or alive; None for none, and for one that cannot be understood."""
     try:
-        return _info(json.loads((folder() / "state.json").read_text(encoding="utf-8")))
-    except (FileNotFoundError, json.JSONDecodeError, KeyError):
+        return _info(json.loads(read_private(folder() / "state.json")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _info(raw: dict[str, Any]) -> SandboxInfo:
+    """Raises KeyError, TypeError, ValueError or AttributeError for what no sandbox of this version wrote."""
+    for name, kind in (("instance", str), ("pid", int), ("ready", bool), ("admin_url", str), ("momento_port", int)):
+        if type(raw[name]) is not kind:
+            raise TypeError(f"{name} is no {kind.__name__}")
+    if raw["ready"] and not (raw["momento_port"] and raw["aws_endpoint"] and raw["admin_url"]):
+        raise ValueError("it is ready, and an address is missing")
     momento = None
     if raw["momento_port"]:
         momento = momento_keys.for_sandbox(
@@ -112,6 +152,8 @@ class SandboxProcess:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self._child: subprocess.Popen[bytes] | None = None
+        #: What kept it from being started at all.
+        self._trouble = ""
         self._lock = threading.Lock()
 
     @property
@@ -120,14 +162,25 @@ class SandboxProcess:
         return folder() / "sandbox.log"
 
     def ensure(self) -> None:
-        """Starts a sandbox unless one runs; returns at once, long before it is ready."""
+        """Starts a sandbox unless one runs; returns at once, long before it is ready.
+
+        What keeps it from being started is said by `ready`.
+        """
         with self._lock:
             if running() or (self._child and self._child.poll() is None):
                 return
             if self._child is not None and self._child.stdin is not None:
                 self._child.stdin.close()  # The last one died; its pipe is of no more use.
-            folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            self._trouble = folder_trouble()
+            if self._trouble:
+                return
+            try:
+                descriptor = open_private(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            except OSError as error:
+                self._trouble = (
+                    f"Its log cannot be written: {reason(error)}. Take that away, or name another SANDBOX_DIR."
+                )
+                return
             with os.fdopen(descriptor, "wb") as log:
                 self._child = subprocess.Popen(
                     [sys.executable, "-m", "sandbox", "--until-stdin-closes", f"--prefix={self._prefix}"],
@@ -158,7 +211,12 @@ class SandboxProcess:
             return known
         if self.starting:
             raise SandboxNotRunning("The sandbox is starting.", "It takes a few seconds.")
-        why = (known.failure if known else "") or self._last_words()
+        if known is None and running():
+            raise SandboxNotRunning(
+                f"A sandbox runs, but its state file {folder() / 'state.json'} cannot be understood.",
+                "End that sandbox (Ctrl-C where it runs) and start it again, with the version that this dashboard has.",
+            )
+        why = (known.failure if known else "") or self._last_words() or self._trouble
         advice = "Start it from the dashboard, or with `python -m sandbox`."
         raise SandboxNotRunning(f"The sandbox is not running. {why}".strip(), advice)
 
@@ -169,20 +227,54 @@ class SandboxProcess:
             if child is None or child.stdin is None:
                 return
             child.stdin.close()
-            try:
-                child.wait(_STOP_WITHIN_S)
-            except subprocess.TimeoutExpired:
+            if not _ends_by_itself(child):
                 child.kill()
                 child.wait()
 
     def _last_words(self) -> str:
-        """How the child ended, and the last thing that it complained of."""
+        """How the child ended, and why it says that it did."""
         code = self._child.poll() if self._child is not None else None
         if not code or code == _ANOTHER_RUNS:
             return ""
-        ending = f"It was ended by signal {-code}." if code < 0 else f"It ended with exit code {code}."
+        said = self._said()
+        if code < 0:
+            return f"It was ended by signal {-code} ({_signal_name(-code)})."
+        return f"It ended with exit code {code}: {said}" if said else f"It ended with exit code {code}."
+
+    def _said(self) -> str:
+        """What the child's log says of why it ended, or "": lines of others in there are no cause."""
         try:
-            lines = self.log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        except FileNotFoundError:
-            lines = []
-        return f"{ending} {lines[-1]}" if lines else ending
+            text = read_private(self.log_path)[-_LOG_END_BYTES:].decode(errors="replace")
+        except OSError:
+            return ""
+        reasons = [line.removeprefix(_ENDED) for line in text.splitlines() if line.startswith(_ENDED)]
+        return reasons[-1].strip() if reasons else ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"
+
+
+def _ends_by_itself(child: subprocess.Popen[bytes]) -> bool:
+    """Waits as long as the child says, by the time of its state file, that it is still at it; at most 60 s."""
+    started = last_sign = time.monotonic()
+    seen = _state_time()
+    while time.monotonic() < min(last_sign + _STOP_WITHIN_S, started + _STOP_AT_LAST_S):
+        try:
+            child.wait(0.1)
+            return True
+        except subprocess.TimeoutExpired:
+            now = _state_time()
+            if now != seen:
+                seen, last_sign = now, time.monotonic()
+    return False
+
+
+def _state_time() -> int:
+    try:
+        return (folder() / "state.json").lstat().st_mtime_ns
+    except OSError:
+        return 0

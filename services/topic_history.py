@@ -12,7 +12,6 @@ shown again; only a run that still goes on is resumed.
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import sys
 import threading
@@ -23,6 +22,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from provision.private_files import prepare_database, reason, safe_folder
 from services.mishaps import Net
 from services.topic_events import TopicEvent, parse_event
 
@@ -195,10 +195,9 @@ class TopicHistory:
 
     def _open(self) -> sqlite3.Connection:
         """The file, made if need be. Raises OSError or sqlite3.Error."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        safe_folder(self._path.parent)
         # SQLite would make it readable for all; its companions take the mode of the file itself.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        self._path.chmod(0o600)
+        prepare_database(self._path)
         file = sqlite3.connect(self._path, timeout=5)
         try:
             # One thread at a time: a file that another connection has open cannot become WAL, however long it waits.
@@ -219,10 +218,10 @@ class TopicHistory:
         file.executescript(_SCHEMA)
 
     def _failed(self, error: Exception) -> None:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        why = reason(error) if isinstance(error, OSError) else str(error)
         with self._lock:
             self._problem = (
-                f"The history {self._path} cannot be used: {reason}. Make room or move the file away; it is tried "
+                f"The history {self._path} cannot be used: {why}. Make room or move the file away; it is tried "
                 f"again each {_RETRY_S:g} s. The feed goes on without it."
             )
 

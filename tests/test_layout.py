@@ -31,11 +31,14 @@ ROOMS = {
     "pages": Room(("pages", "components", "services", "provision.names", "core"), CLIENTS),
     "components": Room(("components", "services", "provision.names"), CLIENTS),
     # What failed and what must not be shown is told in one way by the dashboard and by provisioning.
-    "services": Room(("services", "provision.names", "provision.failures", "provision.redaction"), SCREEN),
+    "services": Room(
+        ("services", "provision.names", "provision.failures", "provision.redaction", "provision.private_files"), SCREEN
+    ),
     # It holds the stack against its declaration, the only place that says what ought to be there. It only reads.
     "services.stack": Room(("services", "provision"), SCREEN),
     "provision": Room(("provision",), SCREEN),
     "provision.names": Room(()),
+    "provision.private_files": Room(()),
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
     "provision.command_line": Room(("provision", "services"), SCREEN),
     "provision.stack_at_work": Room(("provision", "services"), SCREEN),

@@ -1,31 +1,39 @@
-"""When the sandbox is saved: soon after a change, seldom enough to cost next to nothing, and at the end."""
+"""When the sandbox is saved: soon after a change, and at the end. A save writes what changed since the one before."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from sandbox.persistence.differences import Differences
-from sandbox.persistence.snapshot_file import Change, SnapshotFile
+from sandbox.persistence.change import Change
+from sandbox.persistence.emulator_changes import Taken
+from sandbox.persistence.snapshot_file import SnapshotFile, Statement, statements
 
 logger = logging.getLogger(__name__)
 
-#: Time between two looks whether something changed: what a kill loses at most, while saves are quick.
-INTERVAL_S = 0.5
-#: A save holds the event loop for a moment. The pause until the next is so many times as long: 5 % at most.
-_PAUSE_PER_SAVE = 20
+#: Time between two looks whether something changed. What a kill loses at most is this and the time of two saves.
+INTERVAL_S = 0.1
+#: A save holds the event loop for so long before it lets others have a turn.
+_HOLD_S = 0.005
+#: Time until a save is tried again that failed.
+_RETRY_S = 1.0
 
-#: Parts and lists by name, all of one moment.
-Taken = tuple[Mapping[str, Any], Mapping[str, list[Any]]]
+
+@dataclass(frozen=True)
+class KeepingStatus:
+    """How the last save went: when it was (epoch seconds, 0 before the first), and the `problem`, "" for none."""
+
+    saved_at: float = 0.0
+    problem: str = ""
 
 
 class Keeper:
     """Saves what `take` gives whenever what `token` gives has changed. Both are called between two turns of the loop.
 
-    A save that fails is reported once, and tried again until it works.
+    A save that fails is reported once, and tried again until it works; the sandbox goes on meanwhile.
     """
 
     def __init__(self, file: SnapshotFile, token: Callable[[], object], take: Callable[[], Taken]) -> None:
@@ -33,9 +41,8 @@ class Keeper:
         self._token = token
         self._take = take
         self._saved_token: object = None
-        self._differences = Differences()
-        self._failing = False
         self._task: asyncio.Task[None] | None = None
+        self.status = KeepingStatus()
 
     def start(self) -> None:
         """Begin. Must run on the event loop."""
@@ -51,46 +58,67 @@ class Keeper:
         await self._save()
 
     async def _run(self) -> None:
-        pause_s = INTERVAL_S
         while True:
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(_RETRY_S if self.status.problem else INTERVAL_S)
             if self._token() != self._saved_token:
-                pause_s = max(INTERVAL_S, _PAUSE_PER_SAVE * await self._try_to_save())
+                await self._try_to_save()
 
-    async def _try_to_save(self) -> float:
-        """How long the event loop was held, in s."""
+    async def _try_to_save(self) -> None:
         try:
-            held_s = await self._save()
-        except Exception:
-            if not self._failing:
-                logger.exception("the sandbox cannot be kept; it is tried again until it can")
-            self._failing = True
-            return INTERVAL_S
-        self._failing = False
-        return held_s
+            await self._save()
+        except OSError as error:
+            self._failed(str(error))
+        except Exception as error:
+            if not self.status.problem:
+                logger.exception("the sandbox cannot be kept: an error of its own")
+            self._failed(repr(error))
 
-    async def _save(self) -> float:
-        started = time.perf_counter()
+    def _failed(self, problem: str) -> None:
+        if not self.status.problem:
+            logger.error(
+                "The sandbox cannot be kept: %s. It goes on without, and tries again each %g s: make room or mend the "
+                "folder. What is written meanwhile is lost if it ends before.",
+                problem,
+                _RETRY_S,
+            )
+        self.status = KeepingStatus(self.status.saved_at, problem)
+
+    async def _save(self) -> None:
         token = self._token()
-        change = self._changed()
-        held_s = time.perf_counter() - started
+        taken = self._take()
+        try:
+            change = await _encoded(taken.change)
+        except BaseException:
+            taken.failed()
+            raise
         # Not cut off in the middle: whoever cancels this waits until the file is written.
-        writing = asyncio.create_task(asyncio.to_thread(self._file.save, change))
+        writing = asyncio.ensure_future(asyncio.to_thread(self._file.save, change))
+        cancelled = False
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
+            cancelled = True
             await asyncio.wait([writing])
-            self._differences.forget()
-            raise
         except Exception:
-            self._differences.forget()
+            taken.failed()
             raise
+        if cancelled:
+            (taken.saved if writing.exception() is None else taken.failed)()
+            raise asyncio.CancelledError
+        taken.saved()
         self._saved_token = token
-        return held_s
+        if self.status.problem:
+            logger.warning("The sandbox is kept again.")
+        self.status = KeepingStatus(time.time())
 
-    def _changed(self) -> Change:
-        try:
-            return self._differences.take(*self._take())
-        except Exception:
-            self._differences.forget()
-            raise
+
+async def _encoded(change: Change) -> list[Statement]:
+    """What writes a change. It is encoded here and not by the writer, which would hold the loop up at each turn."""
+    encoded: list[Statement] = []
+    started = time.perf_counter()
+    for statement in statements(change):
+        encoded.append(statement)
+        if time.perf_counter() - started > _HOLD_S:
+            await asyncio.sleep(0)
+            started = time.perf_counter()
+    return encoded

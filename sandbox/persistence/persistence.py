@@ -1,10 +1,12 @@
 """Persistence of the sandbox: `python -m sandbox --persist DIR`.
 
-    calls ─▶ Changes ─▶ emulator            Keeper: something changed? ─▶ emulator_state + pipes + ports
-                                                                             └─▶ Differences ─▶ SnapshotFile
+    calls ─▶ Changes ─▶ emulator ─▶ Watched           Keeper: something changed? ─▶ EmulatorChanges + pipes + ports
+                                                                                        └─▶ SnapshotFile
 
-Everything runs on one event loop, so what is taken in one turn of it is of one moment: a pipe's position never says
-that a record is done with whose dead letter or log line is missing, except for log lines still on their way (10 ms).
+A save writes what changed, so that it is quick however much there is. Everything runs on one event loop, so what is
+taken in one turn of it is of one moment: a table never has an item whose stream record is missing, and a pipe's
+position never says that a record is done with whose dead letter or log line is missing, except for log lines still on
+their way (10 ms).
 What was under way at that moment comes again after the restart: at least once.
 """
 
@@ -19,11 +21,16 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
+from sandbox.garbage import none_while_loading
 from sandbox.http_server import bind
 from sandbox.persistence import emulator_state
+from sandbox.persistence.change import Snapshot
 from sandbox.persistence.changes import Changes
-from sandbox.persistence.keeper import INTERVAL_S, Keeper, Taken
-from sandbox.persistence.snapshot_file import Snapshot, SnapshotFile, SnapshotRefused
+from sandbox.persistence.emulator_changes import EmulatorChanges, Taken
+from sandbox.persistence.emulator_stores import emulator_version
+from sandbox.persistence.keeper import Keeper, KeepingStatus
+from sandbox.persistence.snapshot_file import SnapshotFile, SnapshotRefused
+from sandbox.persistence.watched import watch
 from sandbox.pipes.errors import PipesError
 from sandbox.pipes.pipe import KeptPipe
 from sandbox.pipes.runner import Positions
@@ -31,6 +38,9 @@ from sandbox.pipes.service import PipesService
 from sandbox.pipes.source import ShardPosition
 
 _ABOUT, _PIPES = "about", "pipes"
+
+#: What a kill loses at most, in s, however much is kept: the pause between two saves and the saves themselves.
+LOST_AT_MOST_S = 0.5
 
 #: What a restart does not bring back.
 NOT_KEPT = (
@@ -55,9 +65,11 @@ class Persistence:
     def __init__(self, folder: Path) -> None:
         self._keeper: Keeper | None = None
         self._changes: Changes | None = None
+        self._differences = EmulatorChanges()
         self._file = SnapshotFile(folder)
         try:
-            self._snapshot = self._file.load()
+            with none_while_loading():
+                self._snapshot = self._file.load()
             self._about = self._read_about(self._snapshot)
         except SnapshotRefused:
             self._file.close()
@@ -70,6 +82,7 @@ class Persistence:
 
     def watch(self, app: ASGIApp) -> ASGIApp:
         """The emulator's app, watched for changes."""
+        watch()
         self._changes = Changes(app)
         return self._changes
 
@@ -80,9 +93,11 @@ class Persistence:
         old_endpoint = f"http://{self._about.host}:{self._about.ports['aws']}"
         parts = self._snapshot.parts
         try:
-            emulator_state.put_back(parts, self._snapshot.lists, old_endpoint, aws_endpoint)
+            with none_while_loading():
+                emulator_state.put_back(self._snapshot, old_endpoint, aws_endpoint)
+                self._differences.adopt(parts)
             pipes.restore([_pipe_of(each) for each in parts[_PIPES]])
-        except (KeyError, TypeError, ValueError, PipesError) as error:
+        except (LookupError, TypeError, ValueError, PipesError) as error:
             raise self._file.refused(f"does not fit together ({error!r})") from error
         # It is as large as all that was kept.
         self._snapshot = None
@@ -91,11 +106,9 @@ class Persistence:
         """Keep the sandbox from now on. Must run on the event loop."""
 
         def take() -> Taken:
-            parts, lists = emulator_state.take()
             saved_at = datetime.now(UTC).isoformat(timespec="seconds")
-            parts[_ABOUT] = asdict(About(emulator_state.emulator_version(), saved_at, host, ports()))
-            parts[_PIPES] = [asdict(pipe) for pipe in pipes.export()]
-            return parts, lists
+            about = asdict(About(emulator_version(), saved_at, host, ports()))
+            return self._differences.take({_ABOUT: about, _PIPES: [asdict(pipe) for pipe in pipes.export()]})
 
         def token() -> object:
             return (self._changes.count if self._changes else 0, ports(), pipes.export())
@@ -111,15 +124,23 @@ class Persistence:
         finally:
             self._file.close()
 
+    def status(self) -> dict[str, Any]:
+        """How keeping goes, for the admin port: the file, when it was saved last (epoch s), and what is wrong."""
+        found = self._keeper.status if self._keeper is not None else KeepingStatus()
+        return {"file": str(self._file.path), "saved_at": round(found.saved_at, 3), "problem": found.problem}
+
     def announcement(self) -> str:
         """What a person should know at the start."""
         begun = f"as of {self._about.saved_at}" if self._about else "empty so far"
-        return (
-            f"Kept in         {self._file.path} ({begun}): tables, streams, queues, logs, events, roles, secrets, "
-            f"pipes and their positions.\n"
-            f"                A kill loses at most the last {INTERVAL_S:g} s, or 20 times as long as a save takes; "
-            f"what was under way comes again.\n"
-            f"                Not kept: {NOT_KEPT}."
+        return "\n                ".join(
+            (
+                f"Kept in         {self._file.path} ({begun}): tables, streams, queues, logs, events, roles, secrets,",
+                "pipes and their positions.",
+                f"A kill loses at most the last {LOST_AT_MOST_S:g} s of what was acknowledged, however much there is;",
+                "a power cut may lose more. What was under way comes again. `kept` in GET /status of the admin port",
+                "says when it was saved last.",
+                f"Not kept: {NOT_KEPT}.",
+            )
         )
 
     def _read_about(self, snapshot: Snapshot | None) -> About | None:
@@ -129,7 +150,7 @@ class Persistence:
             about = About(**snapshot.parts[_ABOUT])
         except (KeyError, TypeError) as error:
             raise self._file.refused(f"does not fit together ({error!r})") from error
-        installed = emulator_state.emulator_version()
+        installed = emulator_version()
         if about.emulator != installed:
             raise self._file.refused(f"was written with ministack {about.emulator}, and {installed} is installed")
         return about

@@ -1,7 +1,8 @@
 """The one file that a persistent sandbox is kept in: an SQLite database, readable by its owner only.
 
 Each save is one transaction, so that whoever reads the file after a kill finds the last save whole or not at all.
-What only grows (stream records, log events) is kept in pieces, and only the new ones are written.
+What only grows (stream records, log events) is kept in pieces, what changes here and there (items, messages) entry by
+entry, and only what is new is written.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from provision.private_files import prepare_database, reason, safe_folder
+from sandbox.persistence.change import Change, KeptList, Key, ListChange, MapChange, Snapshot
 
 FILE_NAME = "sandbox.db"
 #: Marks the file as ours ("SBOX"), and says how it is laid out.
 APPLICATION_ID = 0x53424F58
-FORMAT = 1
+FORMAT = 2
 #: A sandbox that ends lets go of the file within so many seconds.
 _WAIT_FOR_LOCK_S = 2.0
 
@@ -24,12 +28,18 @@ _LAYOUT = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 CREATE TABLE part (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE list (name TEXT PRIMARY KEY, first INTEGER NOT NULL);
 CREATE TABLE piece (list TEXT, position INTEGER, value TEXT NOT NULL, PRIMARY KEY (list, position)) WITHOUT ROWID;
+CREATE TABLE entry (place INTEGER PRIMARY KEY, map TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    UNIQUE (map, key));
 """
 
 
-#: Elements of a list in one piece. Encoding a piece keeps the event loop waiting, though it is done by another thread.
+#: Elements of a list in one piece, and entries in one statement. Encoding them holds the event loop for a ms or so.
 _PIECE = 100
+
+#: SQL and its values.
+Statement = tuple[str, tuple[Any, ...]]
 
 
 def text_of(value: Any) -> str:
@@ -44,43 +54,18 @@ class SnapshotRefused(OSError):
     """
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What was kept: parts by name, and lists by name in their order."""
-
-    parts: dict[str, Any]
-    lists: dict[str, list[Any]]
-
-
-@dataclass(frozen=True)
-class ListChange:
-    """A list's new elements behind the first `kept` ones, which stay. Others are taken out.
-
-    They are encoded where they are written, so nobody may change them in place.
-    """
-
-    name: str
-    kept: int
-    elements: list[Any]
-
-
-@dataclass(frozen=True)
-class Change:
-    """What is different since the last save. With `whole` it replaces everything that the file holds."""
-
-    parts: dict[str, str]
-    lists: list[ListChange]
-    gone_lists: list[str]
-    whole: bool
-
-
 class SnapshotFile:
     """The file in `folder`, made if there is none. Raises SnapshotRefused, or OSError when it cannot be written."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
-        if not self.path.exists():
-            _create(self.path)
+        try:
+            safe_folder(folder)
+            if not os.path.lexists(self.path):
+                _create(self.path)
+            prepare_database(self.path)
+        except (OSError, sqlite3.Error) as error:
+            raise OSError(f"--persist {folder} cannot be used: {_reason(error)}. Name another folder.") from error
         try:
             self._connection = sqlite3.connect(self.path, timeout=_WAIT_FOR_LOCK_S, check_same_thread=False)
         except sqlite3.Error as error:
@@ -93,23 +78,26 @@ class SnapshotFile:
 
     def load(self) -> Snapshot | None:
         """What was saved last, None when nothing ever was. Raises SnapshotRefused."""
-        parts: dict[str, Any] = {}
-        lists: dict[str, list[Any]] = {}
+        ask = self._connection.execute
         try:
-            for name, value in self._connection.execute("SELECT name, value FROM part"):
-                parts[name] = json.loads(value)
-            for name, value in self._connection.execute("SELECT list, value FROM piece ORDER BY list, position"):
-                lists.setdefault(name, []).extend(json.loads(value))
-        except (sqlite3.DatabaseError, ValueError) as error:
+            parts = {name: json.loads(value) for name, value in ask("SELECT name, value FROM part")}
+            lists = {name: KeptList(first, []) for name, first in ask("SELECT name, first FROM list")}
+            for name, position, value in ask("SELECT list, position, value FROM piece ORDER BY list, position"):
+                # The oldest piece may hold elements that were taken out since it was written.
+                lists[name].elements.extend(json.loads(value)[max(0, lists[name].first - position) :])
+            maps: dict[str, dict[Key, Any]] = {}
+            for name, key, value in ask("SELECT map, key, value FROM entry ORDER BY place"):
+                maps.setdefault(name, {})[tuple(json.loads(key))] = json.loads(value)
+        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
             raise self.refused(f"is damaged ({error})") from error
-        return Snapshot(parts, lists) if parts else None
+        return Snapshot(parts, lists, maps) if parts else None
 
-    def save(self, change: Change) -> None:
-        """Write one change, all of it or nothing. May run on any thread. Raises OSError, or TypeError for what JSON
-        cannot hold."""
+    def save(self, change: Iterable[Statement]) -> None:
+        """Write one change, all of it or nothing. May run on any thread. Raises OSError."""
         try:
             with self._connection as database:
-                _apply(database, change)
+                for sql, values in change:
+                    database.execute(sql, values)
         except sqlite3.Error as error:
             raise OSError(f"{self.path} cannot be written: {error}") from error
 
@@ -150,12 +138,15 @@ class SnapshotFile:
             raise self.refused(f"is damaged ({problems})")
 
 
+def _reason(error: OSError | sqlite3.Error) -> str:
+    return reason(error) if isinstance(error, OSError) else str(error)
+
+
 def _create(path: Path) -> None:
     """An empty snapshot, put in place only when it is complete."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    prepare_database(fresh)
     connection = sqlite3.connect(fresh)
     try:
         connection.executescript(_LAYOUT)
@@ -164,15 +155,53 @@ def _create(path: Path) -> None:
     os.replace(fresh, path)
 
 
-def _apply(database: sqlite3.Connection, change: Change) -> None:
-    if change.whole:
-        database.execute("DELETE FROM part")
-        database.execute("DELETE FROM piece")
-    database.executemany("INSERT OR REPLACE INTO part VALUES (?, ?)", change.parts.items())
-    database.executemany("DELETE FROM piece WHERE list = ?", [(name,) for name in change.gone_lists])
-    for each in change.lists:
-        # A piece never reaches over the end of a save, so `kept` lies between two of them.
-        database.execute("DELETE FROM piece WHERE list = ? AND position >= ?", (each.name, each.kept))
-        for start in range(0, len(each.elements), _PIECE):
-            row = (each.name, each.kept + start, text_of(each.elements[start : start + _PIECE]))
-            database.execute("INSERT INTO piece VALUES (?, ?, ?)", row)
+def statements(change: Change) -> Iterator[Statement]:
+    """What writes a change, each encoded only when it is asked for, which takes no more than some ms.
+
+    Raises TypeError for what JSON cannot hold.
+    """
+    yield from _multiple("INSERT OR REPLACE INTO part VALUES ", list(change.parts.items()))
+    for name in change.gone:
+        yield from _emptied(name)
+        yield "DELETE FROM list WHERE name = ?", (name,)
+    for grown in change.lists:
+        yield from _grown(grown)
+    for changed in change.maps:
+        yield from _changed(changed)
+
+
+def _grown(grown: ListChange) -> Iterator[Statement]:
+    if grown.anew:
+        yield from _emptied(grown.name)
+    yield "INSERT OR REPLACE INTO list VALUES (?, ?)", (grown.name, grown.first)
+    # No piece is longer than _PIECE, so one that begins before this has nothing that is still there.
+    yield "DELETE FROM piece WHERE list = ? AND position < ?", (grown.name, grown.first - _PIECE + 1)
+    for start in range(0, len(grown.elements), _PIECE):
+        piece = text_of(grown.elements[start : start + _PIECE])
+        yield "INSERT INTO piece VALUES (?, ?, ?)", (grown.name, grown.position + start, piece)
+
+
+def _changed(changed: MapChange) -> Iterator[Statement]:
+    if changed.anew:
+        yield from _emptied(changed.name)
+    for start in range(0, len(changed.gone), _PIECE):
+        keys = [text_of(key) for key in changed.gone[start : start + _PIECE]]
+        marks = ", ".join("?" * len(keys))
+        yield f"DELETE FROM entry WHERE map = ? AND key IN ({marks})", (changed.name, *keys)
+    for start in range(0, len(changed.put), _PIECE):
+        rows = [(changed.name, text_of(key), text_of(value)) for key, value in changed.put[start : start + _PIECE]]
+        # An entry that is put again keeps its place.
+        again = " ON CONFLICT (map, key) DO UPDATE SET value = excluded.value"
+        yield from _multiple("INSERT INTO entry (map, key, value) VALUES ", rows, again)
+
+
+def _multiple(insert: str, rows: Sequence[tuple[Any, ...]], end: str = "") -> Iterator[Statement]:
+    """One statement for all rows. One for each would have the writer and the event loop take turns row by row."""
+    if rows:
+        row = f"({', '.join('?' * len(rows[0]))})"
+        yield insert + ", ".join([row] * len(rows)) + end, tuple(value for each in rows for value in each)
+
+
+def _emptied(name: str) -> Iterator[Statement]:
+    yield "DELETE FROM piece WHERE list = ?", (name,)
+    yield "DELETE FROM entry WHERE map = ?", (name,)

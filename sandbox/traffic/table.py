@@ -35,8 +35,11 @@ def running_sandbox(environment: Mapping[str, str] = os.environ) -> SandboxState
     target = environment.get("TARGET") or "sandbox"
     if target != "sandbox":
         raise NoSandbox(f"TARGET is {target!r}. Traffic is replayed into the sandbox only.")
-    state = sandbox_state.read()
-    if state is None or not is_held(sandbox_state.directory()):
+    try:
+        state = sandbox_state.read() if is_held(sandbox_state.directory()) else None
+    except OSError as error:
+        raise NoSandbox(f"Whether a sandbox runs cannot be told: {sandbox_state.trouble(error)}") from error
+    if state is None:
         raise NoSandbox(f"No sandbox runs in {sandbox_state.directory()}. Start one with: python -m sandbox")
     if not state.ready:
         raise NoSandbox("The sandbox is not ready yet. Wait for it, or look at what `python -m sandbox` prints.")

@@ -21,12 +21,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bench.wire import Cache
 from provision import names
 from sandbox.http_server import bind
-from sandbox.persistence import emulator_state
-from sandbox.persistence.snapshot_file import text_of
 from tests.conftest import AwsClients, wait_until
 from tests.sandbox.running_kept import KeptSandbox, kept_sandbox, locations, put, spawn, stream_records, tail
 from tests.sandbox.running_pipeline import counts, drain_queue, quiet
-from tests.sandbox.running_pipes import stage
 
 
 @contextmanager
@@ -289,30 +286,3 @@ def end_of_second_home(home: Path) -> tuple[int, str]:
     other.mkdir()
     (other / "kept").symlink_to(home / "kept")
     return end_of(other)
-
-
-async def test_what_the_emulator_holds_comes_back_as_it_was() -> None:
-    async with stage() as at:
-        await at.put("Oslo", MaxTemp=1)
-        await at.put("Oslo", MaxTemp=2)
-        await at.delete("Oslo")
-        await at.call("sqs.CreateQueue", QueueName=f"{at.id}.fifo", Attributes={"FifoQueue": "true"})
-        url = (await at.call("sqs.GetQueueUrl", QueueName=f"{at.id}.fifo"))["QueueUrl"]
-        message = {"MessageBody": "b", "MessageGroupId": "g", "MessageDeduplicationId": "d"}
-        await at.call("sqs.SendMessage", QueueUrl=url, **message)
-        await at.call("secretsmanager.CreateSecret", Name=at.id, SecretString="s")
-        await at.call("logs.CreateLogStream", logGroupName=at.group, logStreamName="a/b")
-        event = {"timestamp": 1, "message": "line"}
-        await at.call("logs.PutLogEvents", logGroupName=at.group, logStreamName="a/b", logEvents=[event])
-        parts, lists = emulator_state.take()
-        before = text_of([parts, lists])
-        records = await at.stream_records()
-
-        emulator_state.put_back(*json.loads(before), "http://elsewhere", "http://unused")
-
-        assert text_of(list(emulator_state.take())) == before
-        assert await at.stream_records() == records
-        assert len(records) == 3
-        assert await at.call("sqs.GetQueueUrl", QueueName=f"{at.id}.fifo") == {"QueueUrl": url}
-        await at.put("Rome", MaxTemp=3)
-        assert (await at.stream_records())[-1]["dynamodb"]["SequenceNumber"] > records[-1]["dynamodb"]["SequenceNumber"]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.persistence.differences import Differences
-from sandbox.persistence.snapshot_file import FORMAT, Change, Snapshot, SnapshotFile, SnapshotRefused
+from sandbox.persistence.change import Change, KeptList, ListChange, MapChange, Snapshot
+from sandbox.persistence.snapshot_file import FORMAT, SnapshotFile, SnapshotRefused, statements
 
 
 @pytest.fixture
@@ -26,13 +26,20 @@ def file(folder: Path) -> Iterator[SnapshotFile]:
     file.close()
 
 
-def saved(folder: Path) -> Snapshot | None:
+def saved(folder: Path) -> Snapshot:
     """What a sandbox that starts now would find."""
     file = SnapshotFile(folder)
     try:
-        return file.load()
+        found = file.load()
     finally:
         file.close()
+    assert found is not None
+    return found
+
+
+def save(file: SnapshotFile, change: Change) -> None:
+    """Write a change."""
+    file.save(statements(change))
 
 
 def execute(path: Path, statement: str) -> None:
@@ -49,81 +56,53 @@ def test_a_new_file_is_empty_and_private(file: SnapshotFile, folder: Path) -> No
         assert stat.S_IMODE(each.stat().st_mode) == 0o600, each
 
 
-def test_what_was_saved_in_steps_is_loaded_as_it_was_at_the_end(folder: Path) -> None:
-    file, differences = SnapshotFile(folder), Differences()
-    growing: list[Any] = [{"n": 1}, {"n": 2}]
-    other = [{"o": 1}]
-    file.save(differences.take({"a": 1, "b": ["x"]}, {"growing": growing, "other": other}))
-    growing += [{"n": 3}]
-    file.save(differences.take({"a": 2, "b": ["x"]}, {"growing": growing}))
+def items(put: dict[str, Any], gone: tuple[str, ...] = (), *, anew: bool = False) -> MapChange:
+    return MapChange("items", [((key,), value) for key, value in put.items()], [(key,) for key in gone], anew)
+
+
+def test_what_was_saved_in_steps_is_loaded_as_it_was_at_the_end(file: SnapshotFile, folder: Path) -> None:
+    first = [ListChange("growing", 0, [1, 2], anew=True), ListChange("gone", 0, [1], anew=True)]
+    save(file, Change({"a": "1", "b": '["x"]'}, first, [items({"k": 1, "l": 2, "m": 3}, anew=True)]))
+    file.save(
+        statements(Change({"a": "2"}, [ListChange("growing", 2, [3])], [items({"n": 4, "k": 5}, ("l",))], ["gone"]))
+    )
     file.close()
 
-    assert saved(folder) == Snapshot({"a": 2, "b": ["x"]}, {"growing": growing})
+    kept = saved(folder)
+    assert kept == Snapshot({"a": 2, "b": ["x"]}, {"growing": KeptList(0, [1, 2, 3])}, {"items": kept.maps["items"]})
+    assert list(kept.maps["items"].items()) == [(("k",), 5), (("m",), 3), (("n",), 4)], "in the order of the first put"
 
 
-def test_only_what_changed_is_written() -> None:
-    differences = Differences()
-    growing = [{"n": 1}, {"n": 2}]
-    assert differences.take({"a": 1, "b": 2}, {"growing": growing}).whole
-
-    growing.append({"n": 3})
-    change = differences.take({"a": 1, "b": 3}, {"growing": growing})
-
-    assert not change.whole
-    assert change.parts == {"b": "3"}
-    assert [(each.name, each.kept, each.elements) for each in change.lists] == [("growing", 2, [{"n": 3}])]
-    assert differences.take({"a": 1, "b": 3}, {"growing": growing}) == Change({}, [], [], False)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        lambda old: [old[0], {"late": 1}, *old[1:]],
-        lambda old: old[1:],
-        lambda old: [{"n": 0}, *old],
-        lambda old: [{"anew": 1}],
-    ],
-    ids=["late one in between", "oldest trimmed", "one in front", "made anew"],
-)
-def test_a_list_that_did_not_only_grow_is_written_anew(folder: Path, changed: Any) -> None:
-    file, differences = SnapshotFile(folder), Differences()
-    old = [{"n": 1}, {"n": 2}, {"n": 3}]
-    file.save(differences.take({"a": 1}, {"list": old}))
-    new = changed(old)
-    file.save(differences.take({"a": 1}, {"list": new}))
+def test_what_is_anew_replaces_what_was_there(file: SnapshotFile, folder: Path) -> None:
+    file.save(
+        statements(Change({"a": "1"}, [ListChange("list", 0, [1, 2, 3], anew=True)], [items({"k": 1}, anew=True)]))
+    )
+    save(file, Change({}, [ListChange("list", 7, [4], first=7, anew=True)], [items({"l": 2}, anew=True)]))
     file.close()
 
-    assert saved(folder) == Snapshot({"a": 1}, {"list": new})
+    assert saved(folder) == Snapshot({"a": 1}, {"list": KeptList(7, [4])}, {"items": {("l",): 2}})
 
 
-def test_after_a_save_that_failed_the_next_one_holds_everything(folder: Path) -> None:
-    file, differences = SnapshotFile(folder), Differences()
-    file.save(differences.take({"a": 1}, {"gone": [1]}))
-    differences.take({"a": 2}, {"list": [{"n": 1}]})
-    differences.forget()
-    file.save(differences.take({"a": 2}, {"list": [{"n": 1}]}))
+@pytest.mark.parametrize("first", [1, 99, 100, 101, 250, 550, 551])
+def test_a_long_list_keeps_its_order_over_many_saves_and_loses_its_oldest(folder: Path, first: int) -> None:
+    file = SnapshotFile(folder)
+    length = 0
+    save(file, Change({"a": "1"}, [ListChange("list", 0, [], anew=True)]))
+    for more in (1, 250, 99, 100, 101):
+        save(file, Change({}, [ListChange("list", length, list(range(length, length + more)))]))
+        length += more
+    save(file, Change({}, [ListChange("list", length, [], first=first)]))
     file.close()
 
-    assert saved(folder) == Snapshot({"a": 2}, {"list": [{"n": 1}]})
+    assert saved(folder) == Snapshot({"a": 1}, {"list": KeptList(first, list(range(first, 551)))})
 
 
-def test_what_json_cannot_hold_is_not_left_out(file: SnapshotFile) -> None:
+def test_a_save_that_fails_writes_nothing_of_itself(file: SnapshotFile) -> None:
+    save(file, Change({"a": "1"}, [ListChange("list", 0, [1], anew=True)]))
+    before = file.load()
     with pytest.raises(TypeError):
-        Differences().take({"a": b"bytes"}, {})
-    with pytest.raises(TypeError):
-        file.save(Differences().take({"a": 1}, {"list": [1, b"bytes"]}))
-    assert file.load() is None
-
-
-def test_a_long_list_keeps_its_order_over_many_saves(folder: Path) -> None:
-    file, differences = SnapshotFile(folder), Differences()
-    growing: list[int] = []
-    for length in (1, 250, 99, 100, 101):
-        growing += range(len(growing), len(growing) + length)
-        file.save(differences.take({"a": 1}, {"list": growing}))
-    file.close()
-
-    assert saved(folder) == Snapshot({"a": 1}, {"list": list(range(551))})
+        save(file, Change({"a": "2"}, [ListChange("list", 1, [2])], [items({"k": b"bytes"})]))
+    assert file.load() == before
 
 
 def test_a_file_in_use_is_not_opened_a_second_time(file: SnapshotFile, folder: Path) -> None:
@@ -165,7 +144,7 @@ def test_what_is_no_database_is_refused(folder: Path, content: bytes) -> None:
 
 def test_a_damaged_snapshot_is_refused(folder: Path) -> None:
     file = SnapshotFile(folder)
-    file.save(Differences().take({"a": 1}, {"list": [{"text": "x" * 100}] * 2000}))
+    save(file, Change({"a": "1"}, [ListChange("list", 0, [{"text": "x" * 100}] * 2000, anew=True)]))
     file.close()
     with file.path.open("r+b") as raw:
         raw.seek(5 * 4096)

@@ -15,7 +15,7 @@ from components import charts, formats
 from components.log_tables import flow
 from services.dead_letters.groups import Group
 from services.dead_letters.records import StreamRecord, image_changes
-from services.dead_letters.repair import Result
+from services.dead_letters.results import Result
 from services.dead_letters.standing import Case, KeyState, Standing
 from services.dead_letters.watch import Sample
 

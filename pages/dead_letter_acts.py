@@ -17,8 +17,9 @@ from pages import access, context
 from provision import names
 from services.dead_letters.export import to_json_lines
 from services.dead_letters.letter import DeadLetter
+from services.dead_letters.orders import PER_SECOND, Order
 from services.dead_letters.purge import purge
-from services.dead_letters.repair import Handle, Order, deleting, repairing
+from services.dead_letters.repair import Handle, deleting, repairing
 from services.dead_letters.republish import republishing
 from services.dead_letters.standing import Case, plan
 from services.dead_letters.watch import Watched
@@ -160,7 +161,7 @@ def _repair(asked: _Asked) -> None:
             f"{formats.counted(planned.events_lost, 'topic event')} stay lost: a repair does not publish them again."
         )
     _reason()
-    state.setdefault("letters_rate", 50)
+    state.setdefault("letters_rate", int(PER_SECOND))
     st.number_input("At most so many messages a second", min_value=1, max_value=1_000, key="letters_rate")
     reconciler = context.pipeline().reconciler
     _buttons(

@@ -9,7 +9,7 @@ from components import formats, job_progress
 from components.boxes import guarded
 from pages import access, context
 from services.dead_letters.export import results_csv, results_json_lines
-from services.dead_letters.repair import KEPT, Fate, Report
+from services.dead_letters.results import KEPT, Fate, Report
 from services.dead_letters.works import Work
 from services.pipeline import Pipeline
 

@@ -3,6 +3,11 @@
 `agreement` is what one look at both sides shows. `judge` holds that against what else is known of the key: the changes
 and deliveries that the topic and the pipes' log tell of, and the dead letters. It expects a difference to have been
 looked at twice, since a record on its way differs for a moment.
+
+The pipes that put and delete know nothing of each other, so each may overtake the other for one key:
+
+    put held up, the delete after it overtakes      the late put brings the item back: in the cache only, until its TTL
+    delete held up, the put after it overtakes      the late delete removes the newer item: in the table only
 """
 
 from __future__ import annotations
@@ -100,15 +105,23 @@ class Knowledge:
     """What else is known of a key. Times in epoch seconds, None for never seen.
 
     `changed_at` is the newest change that the topic or the log tells of. `delivery` and `delivery_at` are of the newest
-    execution for the key. `known_since`: every change after this moment would be known; None when nothing says so.
+    execution for the key; `other_at` is when the other pipe of the cache delivered last (cache-delete for a key of the
+    table, else cache-put). `known_since`: every change after this moment would be known; None when nothing says so.
     """
 
     changed_at: float | None = None
     delivery: Delivery | None = None
     delivery_at: float | None = None
+    other_at: float | None = None
     error: str = ""
     letter: Letter = Letter.NONE
     known_since: float | None = None
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether the other pipe's delivery arrived after that of the pipe that counts."""
+        delivered_at = self.delivery_at if self.delivery is Delivery.DELIVERED else None
+        return delivered_at is not None and self.other_at is not None and self.other_at > delivered_at
 
 
 @dataclass(frozen=True)
@@ -157,8 +170,11 @@ def _absent(ttl_s: int, known: Knowledge, now: float) -> Judgement:
             return Judgement(
                 Standing.EXPIRED, f"Delivered {age_s:,.0f} s ago with a TTL of {ttl_s:,} s. The table keeps it."
             )
-        words = f"Delivered {age_s:,.0f} s ago with a TTL of {ttl_s:,} s, and it is gone: evicted, flushed or deleted."
-        return Judgement(Standing.MISSING, words)
+        words = f"Delivered {age_s:,.0f} s ago with a TTL of {ttl_s:,} s, and it is gone"
+        if known.overtaken:
+            late = "cache-delete came after it. A late delete, of an older change, removed the newer item"
+            return Judgement(Standing.MISSING, f"{words}: {late}.")
+        return Judgement(Standing.MISSING, f"{words}: evicted, flushed or deleted, perhaps by a late cache-delete.")
     if known.delivery is Delivery.FAILED:
         return Judgement(Standing.MISSING, f"Its delivery failed. {known.error}".strip())
     if known.known_since is not None and known.known_since <= now - ttl_s and known.changed_at is None:
@@ -179,7 +195,9 @@ def _wrong(item: Item | None, known: Knowledge) -> Judgement:
         return Judgement(Standing.DEAD_LETTERED, words, certain=False)
     failed = f" Its delivery failed. {known.error}".rstrip() if known.delivery is Delivery.FAILED else ""
     if item is None:
-        return Judgement(Standing.ORPHANED, f"The table has no such record, and the cache still has one.{failed}")
+        late = " cache-put came after cache-delete: a late put brought the item back." if known.overtaken else ""
+        words = f"The table has no such record, and the cache still has one.{late}{failed}"
+        return Judgement(Standing.ORPHANED, words)
     refused = never_cached(item)
     why = f" The present one is never cached: {refused}" if refused else ""
     return Judgement(Standing.STALE, f"The cache has other values than the table.{failed}{why}")

@@ -67,6 +67,7 @@ class KeyFacts:
         """What is known of one key; which pipe counts depends on whether the table has it."""
         flow = names.CACHE_PUT if in_table else names.CACHE_DELETE
         execution = self.executions.get((flow, location))
+        other = self.executions.get((names.CACHE_DELETE if in_table else names.CACHE_PUT, location))
         told_at = self.told_at.get(location)
         delivery = self._delivery(execution, told_at)
         started = [found.started_ms / 1000 for each in _CACHE_FLOWS if (found := self.executions.get((each, location)))]
@@ -75,6 +76,7 @@ class KeyFacts:
             changed_at=max(moments, default=None),
             delivery=delivery,
             delivery_at=execution.last_ms / 1000 if execution and delivery else None,
+            other_at=other.last_ms / 1000 if other and other.outcome is Outcome.SUCCEEDED else None,
             error=execution.error if execution and delivery else "",
             letter=self._letter(flow, location, delivery),
             known_since=self.known_since,

@@ -52,6 +52,9 @@ CHECKS = (
     Check("The API destinations are active and use https", _settings_only(lint_resources.destinations)),
     Check("The API destinations take as many calls as are made", lint_resources.rates),
     Check(
+        "No setting lets puts and deletes of a key overtake each other more often", _settings_only(lint_resources.order)
+    ),
+    Check(
         "The pipes' role may read the stream, call Momento and send dead letters",
         _settings_only(lint_resources.permissions),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from provision import names
 from services import stack_settings
 from services.access import LOOPBACK
 from services.errors import NotAuthorized, NotFound
@@ -169,6 +170,25 @@ def rates(settings: StackSettings, per_second: Mapping[str, float]) -> Iterator[
                 "What is over the limit waits, and the stream forgets a record after 24 h.",
                 "Raise InvocationRateLimitPerSecond.",
             )
+
+
+def order(settings: StackSettings) -> Iterator[Finding]:
+    """Settings by which one of the two pipes that put and delete the same keys is held up for longer than the other."""
+    ways = [pipe for pipe in settings.pipes if pipe.flow != names.TOPIC_PUBLISH and pipe.state != "MISSING"]
+    if len(ways) != 2:
+        return
+    limits = {known.rate_limit for known in settings.destinations if known.flow != names.TOPIC_PUBLISH}
+    different = ["rate limits"] if len(limits) > 1 else []
+    different += ["retries"] if len({pipe.retries for pipe in ways}) > 1 else []
+    if different:
+        yield Finding(
+            pipe_label(names.CACHE_DELETE),
+            Severity.NOTE,
+            f"It and cache-put read the stream independently, with different {' and '.join(different)}.",
+            "The one that is held up longer is overtaken. A late put leaves an item that the table no longer has; "
+            "a late delete removes the newer item from the cache.",
+            "Give both the same, and hold the table against the cache on the page Lookup after an incident.",
+        )
 
 
 def permissions(settings: StackSettings) -> Iterator[Finding]:

@@ -16,7 +16,8 @@ The lifetime of what is put is the item's whole TTL, as the pipe would give it: 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,12 +26,15 @@ from services.agreement import same, texts
 from services.cache_document import CacheDocument, document, never_cached
 from services.errors import DashboardError
 from services.momento import MomentoCache
+from services.record_pages import AT_ONCE
 from services.weather import TableRead, WeatherTable
 
 #: Changes of the cache, and of the table under our hands, before it is given up.
 ROUNDS = 12
 #: Pause before another round, in seconds, growing by as much with each.
 PAUSE_S = 0.02
+#: Keys of many that are read in the cache, or acted on, at once.
+_READERS = 8
 
 
 class Outcome(Enum):
@@ -94,40 +98,85 @@ class Reconciler:
 
     def reconcile(self, location: str) -> Reconciled:
         """Brings one key right and proves it. Never raises a DashboardError: then it is GAVE_UP, with why."""
-        attempt = _Attempt(self._cache, self._table, location)
+        attempt = _Attempt(self._cache, location)
         try:
-            return attempt.run()
+            while True:
+                # The cache first: what it held agrees with the table as it is after that, and after any put of ours.
+                cached = self._cache.get(names.CACHE, location).value
+                done = attempt.looked(cached, self._table.get(location))
+                if done is not None:
+                    return done
         except DashboardError as error:
             return attempt.given_up(str(error))
+
+    def reconcile_all(self, locations: Sequence[str]) -> dict[str, Reconciled]:
+        """As `reconcile` for many keys, by location: the table is read for AT_ONCE of them together.
+
+        Their lookups go on at the same time. `units` are not known then, and are 0.
+        """
+        done: dict[str, Reconciled] = {}
+        with ThreadPoolExecutor(_READERS, thread_name_prefix="reconcile") as pool:
+            for start in range(0, len(locations), AT_ONCE):
+                attempts = {each: _Attempt(self._cache, each) for each in locations[start : start + AT_ONCE]}
+                while attempts:
+                    ended = self._round(pool, attempts)
+                    done.update(ended)
+                    attempts = {location: each for location, each in attempts.items() if location not in ended}
+        return done
+
+    def _round(self, pool: Executor, attempts: Mapping[str, _Attempt]) -> dict[str, Reconciled]:
+        """One look at all keys and what it asks for: those that have come to their end."""
+
+        def read(location: str) -> bytes | DashboardError | None:
+            try:
+                return self._cache.get(names.CACHE, location).value
+            except DashboardError as error:
+                return error
+
+        def looked(location: str, table: TableRead) -> Reconciled | None:
+            cached = held[location]
+            try:
+                if isinstance(cached, DashboardError):
+                    raise cached
+                return attempts[location].looked(cached, table)
+            except DashboardError as error:
+                return attempts[location].given_up(str(error))
+
+        held = dict(zip(attempts, pool.map(read, attempts), strict=True))
+        try:
+            tables = self._table.get_many(list(attempts))
+        except DashboardError as error:
+            return {location: each.given_up(str(error)) for location, each in attempts.items()}
+        results = pool.map(looked, tables, tables.values())
+        return {location: result for location, result in zip(tables, results, strict=True) if result is not None}
 
 
 class _Attempt:
     """One reconcile of one key under way."""
 
-    def __init__(self, cache: MomentoCache, table: WeatherTable, location: str) -> None:
+    def __init__(self, cache: MomentoCache, location: str) -> None:
         self._cache = cache
-        self._table = table
         self._location = location
         self._units = 0.0
+        self._looks = 0
         self._last = Step.NOTHING
         self._put_at = 0.0
 
-    def run(self) -> Reconciled:
-        """Looks and acts until a look finds nothing to do. Raises DashboardError."""
-        for round_number in range(ROUNDS):
-            # The cache first: what it held agrees with the table as it is after that, and after any put of ours.
-            cached = self._cache.get(names.CACHE, self._location).value
-            table = self._table.get(self._location)
-            self._units += table.capacity_units
-            if self._ran_out(table, cached):
-                return self._done(table, cached, "It was put, and its TTL has run out since.")
-            todo = step(table, cached)
-            if todo is Step.NOTHING:
-                return self._done(table, cached, self._why(table, cached))
-            self._act(todo, table)
-            # A put takes three rounds when nobody else is at work.
-            time.sleep(PAUSE_S * max(0, round_number - 1))
-        return self.given_up("The record kept changing while it was brought right.")
+    def looked(self, cached: bytes | None, table: TableRead) -> Reconciled | None:
+        """Takes a look at both sides, and acts on it. Returns the end, or None: look again. Raises DashboardError."""
+        self._looks += 1
+        self._units += table.capacity_units
+        if self._ran_out(table, cached):
+            return self._done(table, cached, "It was put, and its TTL has run out since.")
+        todo = step(table, cached)
+        if todo is Step.NOTHING:
+            return self._done(table, cached, self._why(table, cached))
+        self._act(todo, table)
+        if self._looks >= ROUNDS:
+            return self.given_up("The record kept changing while it was brought right.")
+        # A put takes three rounds when nobody else is at work.
+        time.sleep(PAUSE_S * max(0, self._looks - 2))
+        return None
 
     def given_up(self, why: str) -> Reconciled:
         """The end without proof. What was put is taken back, since it may be older than the table by now."""

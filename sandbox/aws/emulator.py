@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message
 
-from sandbox.aws import emulator_cloudwatch
+from sandbox.aws import emulator_cloudwatch, emulator_queues
 from sandbox.aws.allowed import EMULATED
 from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
 from sandbox.aws.iam_front import IamFront
@@ -70,6 +70,7 @@ class Emulator:
         from ministack.app import app
 
         emulator_cloudwatch.complete()
+        emulator_queues.hasten()
         count_sizes()
         self.usage = Usage()
         self.app: ASGIApp = UsageFront(LogsFront(IamFront(app), account_id), self.usage)

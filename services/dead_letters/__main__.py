@@ -1,7 +1,13 @@
 """`python -m services.dead_letters list|show|plan|repair|delete|purge`: the dead-letter page for terminals and scripts.
 
-Exit codes: 0 done (list: the queue is empty), 1 something failed, was left or was not seen, 2 it could not start,
-3 (list only) there are dead letters.
+Each command works through the whole queue, and says how many messages it saw of about how many: SQS's counts are
+approximate. repair and delete go on in rounds until nothing is left or a round changes nothing. Messages that come
+while they work are taken by the next round, of which there are at most five; those that another look or other work
+hides are waited for up to 30 s. Ctrl-C ends them after the messages in hand.
+
+Exit codes: 0 done, and nothing that was meant is left (list: the queue is empty); 1 something failed, was left or was
+not seen (plan: would be left), or the question was not answered with yes; 2 it could not start; 3 (list only) there are
+dead letters; 130 Ctrl-C, and what was done is said.
 """
 
 from __future__ import annotations
@@ -27,24 +33,29 @@ from services.dead_letters.evidence import from_log
 from services.dead_letters.export import described, described_letter
 from services.dead_letters.letter import DeadLetter
 from services.dead_letters.memory import Memory
+from services.dead_letters.orders import PER_SECOND, Sweep
 from services.dead_letters.purge import purge
 from services.dead_letters.queue import DeadLetterQueue, Look
-from services.dead_letters.repair import KEPT, SLOWEST, Handle, Order, Report, deleting, repairing, work
-from services.dead_letters.standing import Case, Plan, plan
+from services.dead_letters.repair import SLOWEST, Handle, deleting, repairing, work
+from services.dead_letters.results import KEPT, Report
+from services.dead_letters.standing import plan
+from services.dead_letters.telling import Telling, about, interrupting, looked, planned_words, unseen_of, unseen_words
 from services.errors import DashboardError
-from services.jobs import Control
 from services.log_tail import LogTail, LogView
 from services.momento import MomentoCache
 from services.reconcile import Reconciler
 from services.texts import printable
 from services.weather import WeatherTable
 
-#: Letters that one command looks at.
-MOST = 20_000
+#: Letters that one command looks at, and how long it may take, in seconds. SQS holds 120,000 messages at most.
+MOST = 100_000
+LOOK_S = 1_800.0
 #: The most letters a second that may be asked for.
 FASTEST = 1_000.0
 #: How long one reading of the log may take, in seconds.
 READ_S = 20.0
+#: What a shell makes of Ctrl-C.
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -72,8 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        print("Stopped. What was not done is in the queue; messages that were held show again within a minute.")
-        return 1
+        print("Stopped. What was not done is in the queue; messages that are still held show again within a minute.")
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     choosing = argparse.ArgumentParser(add_help=False)
     choosing.add_argument("--pipe", choices=names.FLOWS, help="only letters of this pipe")
     choosing.add_argument("--id", action="append", metavar="ID", help="only this message; may be repeated")
-    choosing.add_argument("--json", action="store_true", help="one JSON object a line")
+    choosing.add_argument("--json", action="store_true", help="one JSON object a line; the counts in the last one")
     acting = argparse.ArgumentParser(add_help=False)
     acting.add_argument("--why", required=True, help="the reason, for the audit log")
     acting.add_argument("--yes", action="store_true", help="do not ask")
@@ -100,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, parents=parents, help=words, description=words)
         command.set_defaults(run=run)
         if name == "repair":
-            command.add_argument("--rate", type=_rate, default=50.0, help="at most so many a second (default 50)")
+            command.add_argument(
+                "--rate", type=_rate, default=PER_SECOND, help=f"at most so many a second (default {PER_SECOND:g})"
+            )
     purge = commands.add_parser("purge", parents=[acting], help="delete every message")
     purge.add_argument("--json", action="store_true", help="one JSON object")
     purge.add_argument("--queue", required=True, help="the queue's name, as a confirmation")
@@ -147,7 +160,7 @@ def _read_back(tail: LogTail) -> LogView:
 
 
 def _list(parts: Parts, options: argparse.Namespace) -> int:
-    look = parts.queue.look(MOST)
+    look = _look(parts)
     letters = _chosen(look, options)
     for case in parts.casebook.unread(letters) if letters else ():
         letter = case.letter
@@ -156,13 +169,18 @@ def _list(parts: Parts, options: argparse.Namespace) -> int:
             described_letter(letter) | {"cause": case.cause.words},
             f"{letter.message_id}  {_age(letter):>8}  {letter.pipe or letter.problem}  {case.cause.words}",
         )
-    if not options.json:
-        print(f"{len(letters):,} of about {look.about:,} messages." if letters else "The queue is empty.")
-    return 3 if letters else 0
+    unseen = unseen_of(look)
+    empty = not look.letters and not unseen
+    words = "The queue is empty." if empty else f"{looked(look, letters)}{unseen_words(unseen)}"
+    print(words, file=sys.stderr if options.json else sys.stdout)
+    if letters:
+        return 3
+    return 1 if unseen or _not_in_queue(options, ()) else 0
 
 
 def _show(parts: Parts, options: argparse.Namespace) -> int:
-    letters = _chosen(parts.queue.look(MOST), options)
+    look = _look(parts)
+    letters = _chosen(look, options)
     for case in parts.casebook.cases(letters):
         cause, found = case.cause, case.hydrated
         where = f" in the {cause.stage}" if cause.stage else ""
@@ -180,33 +198,44 @@ def _show(parts: Parts, options: argparse.Namespace) -> int:
                 )
             ),
         )
-    return 1 if _not_in_queue(options, [letter.message_id for letter in letters]) else 0
+    unseen = unseen_of(look)
+    print(f"{looked(look, letters)}{unseen_words(unseen)}", file=sys.stderr)
+    return 1 if _not_in_queue(options, [letter.message_id for letter in letters]) or unseen else 0
 
 
 def _plan(parts: Parts, options: argparse.Namespace) -> int:
-    planned = plan(parts.casebook.cases(_chosen(parts.queue.look(MOST), options)))
-    _say(options, asdict(planned), _planned(planned))
-    return 0
+    look = _look(parts)
+    letters = _chosen(look, options)
+    cases = parts.casebook.cases(letters)
+    planned, unseen = plan(cases), unseen_of(look)
+    counts = {"seen": len(look.letters), "about": about(look), "unseen": unseen}
+    words = f"{looked(look, letters)} {planned_words(planned, cases)}{unseen_words(unseen)}"
+    _say(options, asdict(planned) | counts, words)
+    missing = _not_in_queue(options, [letter.message_id for letter in letters])
+    return 1 if unseen or missing or planned.without_key or planned.unreadable else 0
 
 
 def _repair(parts: Parts, options: argparse.Namespace) -> int:
-    letters = _chosen(parts.queue.look(MOST), options)
-    if not letters:
-        return _nothing(options)
-    cases = parts.casebook.cases(letters)
-    if not _agreed(options, f"{_planned(plan(cases))} Repair them?"):
-        return 1
-    return _act(parts, options, "Repair dead letters", cases, repairing(parts.reconciler), options.rate)
+    sweep = _sweep(parts, options, "Repair dead letters", options.rate)
+    if not options.yes:
+        look = _look(parts)
+        letters = _chosen(look, options)
+        cases = parts.casebook.cases(letters)
+        words = f"{looked(look, letters)} {planned_words(plan(cases), cases)}{unseen_words(unseen_of(look))}"
+        if letters and not _agreed(options, f"{words} Repair them?"):
+            return 1
+    return _act(parts, options, sweep, repairing(parts.reconciler))
 
 
 def _delete(parts: Parts, options: argparse.Namespace) -> int:
-    letters = _chosen(parts.queue.look(MOST), options)
-    if not letters:
-        return _nothing(options)
-    if not _agreed(options, f"Delete {len(letters):,} messages for good? Nothing is repaired."):
-        return 1
-    cases = parts.casebook.cases(letters)
-    return _act(parts, options, "Delete dead letters", cases, deleting, 1000.0)
+    sweep = _sweep(parts, options, "Delete dead letters", FASTEST)
+    if not options.yes:
+        look = _look(parts)
+        letters = _chosen(look, options)
+        words = f"{looked(look, letters)}{unseen_words(unseen_of(look))}"
+        if letters and not _agreed(options, f"{words} Delete {len(letters):,} messages for good? Nothing is repaired."):
+            return 1
+    return _act(parts, options, sweep, deleting)
 
 
 def _purge(parts: Parts, options: argparse.Namespace) -> int:
@@ -216,38 +245,37 @@ def _purge(parts: Parts, options: argparse.Namespace) -> int:
     total = parts.queue.depth().total
     if not _agreed(options, f"Delete all of about {total:,} messages for good? Nothing is repaired."):
         return 1
-    letters = parts.queue.look(MOST).letters
+    letters = _look(parts).letters if options.why.strip() else ()
     total = purge(parts.queue, parts.audit, _who(), options.why, options.queue, letters)
-    _say(options, {"purged": True, "about": total}, "Purged. SQS takes up to a minute.")
+    kept = f"The audit log has the bodies of {len(letters):,} of about {max(total, len(letters)):,} messages."
+    _say(options, {"purged": True, "about": total, "kept": len(letters)}, f"Purged. SQS takes up to a minute. {kept}")
     return 0
 
 
-def _act(
-    parts: Parts, options: argparse.Namespace, act: str, cases: Sequence[Case], handle: Handle, rate: float
-) -> int:
-    order = Order(
-        act,
-        _who(),
-        options.why,
-        {case.letter.message_id: case.letter for case in cases},
-        {case.letter.message_id: tuple(key.location for key in case.keys) for case in cases},
-        rate,
-    )
-    report = work(parts.queue, parts.audit, order, handle, Control())
+def _sweep(parts: Parts, options: argparse.Namespace, act: str, per_second: float) -> Sweep:
+    """The work that the options order. Raises InvalidInput without a reason."""
+    pipe = names.pipe(options.pipe) if options.pipe else ""
+    named = frozenset(options.id) if options.id else None
+    return Sweep(act, _who(), options.why, parts.casebook.pointed, pipe, named, per_second)
+
+
+def _act(parts: Parts, options: argparse.Namespace, sweep: Sweep, handle: Handle) -> int:
+    if not parts.queue.depth().total:
+        print("No message matches: nothing was changed.", file=sys.stderr)
+        if options.json:
+            _say(options, {"counts": Report(()).counts()}, "")
+        return 1 if _not_in_queue(options, ()) else 0
+    control = Telling()
+    with interrupting(control):
+        report = work(parts.queue, parts.audit, sweep, handle, control)
     _tell(options, report)
-    incomplete = report.stopped or any(report.count(fate) for fate in KEPT) or _not_in_queue(options, order.letters)
-    return 1 if incomplete else 0
+    if control.cancelled:
+        return INTERRUPTED
+    return 0 if report.all_done else 1
 
 
-def _planned(planned: Plan) -> str:
-    left = f" {planned.without_key:,} of which nobody knows the key: left in the queue." if planned.without_key else ""
-    return f"{planned.letters:,} messages. {planned.words()}{left}"
-
-
-def _nothing(options: argparse.Namespace) -> int:
-    """No message was chosen: that is well, unless some were named."""
-    print("No message matches: nothing was changed.", file=sys.stderr)
-    return 1 if _not_in_queue(options, ()) else 0
+def _look(parts: Parts) -> Look:
+    return parts.queue.look(MOST, LOOK_S)
 
 
 def _not_in_queue(options: argparse.Namespace, seen: Collection[str]) -> bool:
@@ -264,7 +292,9 @@ def _tell(options: argparse.Namespace, report: Report) -> None:
             print(printable(json.dumps(result.line(), ensure_ascii=False)))
         elif result.fate in KEPT:
             print(printable(f"{result.message_id}  {result.fate.value}: {result.why}"))
-    print(printable(report.words()), file=sys.stderr if options.json else sys.stdout)
+    _say(options, {"counts": report.counts()}, f"{report.words()} {report.rest_words()}")
+    if options.json:
+        print(printable(f"{report.words()} {report.rest_words()}"), file=sys.stderr)
 
 
 def _chosen(look: Look, options: argparse.Namespace) -> list[DeadLetter]:

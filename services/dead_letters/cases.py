@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from provision import names
 from services.aws import Aws
@@ -19,9 +20,10 @@ from services.dead_letters.letter import DeadLetter
 from services.dead_letters.records import Hydrated, Recovery, hydrate
 from services.dead_letters.standing import Case, KeyState, Standing, judge
 from services.errors import DashboardError
-from services.momento import MomentoCache
+from services.momento import CacheRead, MomentoCache
 from services.reconcile import goal
-from services.weather import WeatherTable
+from services.record_pages import AT_ONCE
+from services.weather import TableRead, WeatherTable
 
 #: Found records that are kept, so that no look reads them from the stream again.
 KEPT = 50_000
@@ -44,6 +46,14 @@ _NO_KEYS = {
     Recovery.NOWHERE: "The message does not point at a record.",
     Recovery.UNREADABLE: "The record cannot be read from the stream.",
 }
+
+
+@dataclass(frozen=True)
+class Pointed:
+    """The keys that a letter is about; `why` says why there are none."""
+
+    locations: tuple[str, ...]
+    why: str = ""
 
 
 class Casebook:
@@ -107,10 +117,22 @@ class Casebook:
             for letter in letters
         )
 
+    def pointed(self, letters: Sequence[DeadLetter]) -> dict[str, Pointed]:
+        """What each letter is about, by message id; neither side of any key is read. Raises DashboardError."""
+        hydrated = self.hydrated(letters)
+        without = [letter for letter in letters if not hydrated[letter.message_id].locations]
+        # The log takes long to read, and tells nothing that the stream has not told already.
+        evidence = self._witness(without) if without else Evidence()
+        return {
+            message_id: Pointed(keys, "" if keys else _no_keys(hydrated[message_id]))
+            for message_id, keys in _locations(letters, hydrated, evidence).items()
+        }
+
     def _states(self, locations: Collection[str]) -> dict[str, KeyState]:
-        reading = _Reading(self._cache, self._table)
+        reading, wanted = _Reading(self._cache, self._table), sorted(locations)
+        parts = [wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)]
         with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="dead letters") as pool:
-            return {state.location: state for state in pool.map(reading.state, sorted(locations))}
+            return {state.location: state for part in parts for state in reading.states(pool, part)}
 
 
 class _Reading:
@@ -121,19 +143,39 @@ class _Reading:
         self._table = table
         self._failures: tuple[str, ...] = ()
 
-    def state(self, location: str) -> KeyState:
-        """Both sides of a key, or why they cannot be read."""
+    def states(self, pool: Executor, locations: Sequence[str]) -> list[KeyState]:
+        """Both sides of at most AT_ONCE keys, or why they cannot be read."""
+        cached = list(pool.map(self._cached, locations))
+        try:
+            tables = {} if self._given_up else self._table.get_many(locations)
+        except DashboardError as error:
+            tables, self._failures = {}, (str(error),) * FAILURES
+        return [self._state(each, found, tables) for each, found in zip(locations, cached, strict=True)]
+
+    @property
+    def _given_up(self) -> bool:
+        return len(self._failures) >= FAILURES
+
+    def _cached(self, location: str) -> CacheRead | str:
+        """What the cache has, or why that cannot be read."""
         failures = self._failures
         if len(failures) >= FAILURES:
-            return KeyState(location, problem=f"Not tried, since others failed: {failures[-1]}")
+            return f"Not tried, since others failed: {failures[-1]}"
         try:
-            cached = self._cache.get(names.CACHE, location).value
-            table = self._table.get(location)
+            found = self._cache.get(names.CACHE, location)
         except DashboardError as error:
             self._failures = (*self._failures, str(error))
-            return KeyState(location, problem=str(error))
+            return str(error)
         self._failures = ()
-        return KeyState(location, table.item, cached, goal(table, cached))
+        return found
+
+    def _state(self, location: str, cached: CacheRead | str, tables: Mapping[str, TableRead]) -> KeyState:
+        if isinstance(cached, str):
+            return KeyState(location, problem=cached)
+        if location not in tables:
+            return KeyState(location, problem=f"Not tried, since others failed: {self._failures[-1]}")
+        table = tables[location]
+        return KeyState(location, table.item, cached.value, goal(table, cached.value))
 
 
 def _no_keys(hydrated: Hydrated) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from services.dead_letters.letter import DeadLetter
-from services.dead_letters.repair import Result
+from services.dead_letters.results import Result
 from services.dead_letters.standing import Case
 from services.spreadsheets import harmless
 

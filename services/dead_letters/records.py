@@ -7,6 +7,7 @@ expire on the way; an empty page does not mean that nothing follows.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -156,22 +157,25 @@ class _Shard:
         self._stream_arn = stream_arn
         self._shard_id = shard_id
         self._stretch: list[StreamRecord] = []
+        #: The sequence numbers of the stretch.
+        self._numbers: list[int] = []
         self._from, self._to = "0", "-1"
 
     def between(self, first: str, last: str) -> tuple[StreamRecord, ...]:
         """The records from `first` to `last`, both included. Raises _Trimmed and DashboardErrors."""
         if not int(self._from) <= int(first) <= int(self._to):
-            self._stretch, self._from, self._to = [], first, "-1"
+            self._stretch, self._numbers, self._from, self._to = [], [], first, "-1"
             self._read("AT_SEQUENCE_NUMBER", first, int(last))
         elif int(self._to) < int(last):
             self._read("AFTER_SEQUENCE_NUMBER", self._to, int(last))
-        return tuple(record for record in self._stretch if int(first) <= int(record.sequence_number) <= int(last))
+        return tuple(self._stretch[bisect_left(self._numbers, int(first)) : bisect_right(self._numbers, int(last))])
 
     def _read(self, kind: Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"], number: str, last: int) -> None:
         iterator, empty = self._iterator(kind, number), 0
         while iterator and int(self._to) < last and empty < EMPTY_PAGES:
             records, following = self._page(iterator)
             self._stretch += records
+            self._numbers += [int(record.sequence_number) for record in records]
             if records:
                 self._to, empty = records[-1].sequence_number, 0
                 iterator = self._iterator("AFTER_SEQUENCE_NUMBER", self._to) if int(self._to) < last else ""

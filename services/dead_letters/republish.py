@@ -10,9 +10,9 @@ import json
 
 from provision import names
 from services.cache_document import NUMBERS
-from services.dead_letters.letter import DeadLetter
 from services.dead_letters.records import Hydrated, StreamRecord
-from services.dead_letters.repair import Fate, Handle, Result
+from services.dead_letters.repair import Handle, Task
+from services.dead_letters.results import Fate, Result
 from services.errors import DashboardError
 from services.momento import MomentoCache
 
@@ -32,15 +32,15 @@ def message(record: StreamRecord) -> str:
 def republishing(cache: MomentoCache, hydrated: dict[str, Hydrated]) -> Handle:
     """Publishes every change that a message points at, in their order."""
 
-    def publish(letter: DeadLetter, locations: tuple[str, ...]) -> Result:
-        records = hydrated[letter.message_id].records if letter.message_id in hydrated else ()
+    def publish(task: Task) -> Result:
+        records = hydrated[task.message_id].records if task.message_id in hydrated else ()
         if not records:
-            return Result(letter.message_id, Fate.LEFT, locations, "The stream has forgotten the record.")
+            return Result(task.message_id, Fate.LEFT, task.locations, "The stream has forgotten the record.")
         try:
             for record in records:
                 cache.publish(names.CACHE, names.TOPIC, message(record))
         except DashboardError as error:
-            return Result(letter.message_id, Fate.FAILED, locations, str(error))
-        return Result(letter.message_id, Fate.PUBLISHED, locations)
+            return Result(task.message_id, Fate.FAILED, task.locations, str(error))
+        return Result(task.message_id, Fate.PUBLISHED, task.locations)
 
-    return publish
+    return lambda tasks: map(publish, tasks)

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.audit import Audit
+from services.dead_letters.orders import Order
 from services.dead_letters.queue import DeadLetterQueue
-from services.dead_letters.repair import Handle, Order, Report, work
+from services.dead_letters.repair import Handle, work
+from services.dead_letters.results import Report
 from services.jobs import Control, Job, Jobs
 from services.one_job import OneJob
 

@@ -14,7 +14,8 @@ from provision import names
 from provision.names import CACHE_PUT, TABLE, TOPIC_PUBLISH, pipe
 from sandbox.state import SandboxState
 from services.audit_acts import acts
-from services.dead_letters.repair import Order, deleting
+from services.dead_letters.orders import Order
+from services.dead_letters.repair import deleting
 from services.pipeline import Pipeline
 from services.runtime import registry
 from services.sandbox_admin import SandboxAdmin

@@ -86,7 +86,9 @@ def test_the_whole_way_from_the_list_to_an_empty_queue(two_letters: str, sandbox
     assert (lines(planned)[0]["keys"], lines(planned)[0]["put"], lines(planned)[0]["events_lost"]) == (1, 1, 1)
     assert (refused.returncode, "Nothing was changed." in refused.stdout) == (1, True)
     assert repaired.returncode == 0, repaired.stderr
-    assert sorted(line["fate"] for line in lines(repaired)) == ["already right", "repaired"]
+    *fates, last = lines(repaired)
+    assert sorted(line["fate"] for line in fates) == ["already right", "repaired"]
+    assert (last["counts"]["about"], last["counts"]["seen"], last["counts"]["left"]) == (2, 2, 0)
     assert pipeline.cache.get(names.CACHE, two_letters).hit
     assert (empty.returncode, empty.stdout) == (0, "The queue is empty.\n")
 
@@ -161,3 +163,28 @@ def test_a_body_commands_no_terminal_and_a_reader_that_leaves_is_no_failure(sand
     assert "\\u001b]0;owned" in shown.stdout
     assert "\x1b" not in shown.stdout
     assert (cut.stdout, cut.stderr) == ("{", "")
+
+
+def test_everything_is_worked_through_and_what_is_left_is_said_and_fails(sandbox_dir: Path, aws: AwsClients) -> None:
+    drain_queue(aws)
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=names.QUEUE)["QueueUrl"]
+    for start in range(0, 300, 10):
+        entries: Any = [{"Id": str(number), "MessageBody": f"foreign {start + number}"} for number in range(10)]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    hidden = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=600)["Messages"][0]
+
+    planned = run(sandbox_dir, "plan")
+    repaired = run(sandbox_dir, "repair", "--why", "drill", "--yes")
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=hidden["ReceiptHandle"], VisibilityTimeout=0)
+    deleted = run(sandbox_dir, "delete", "--why", "drill", "--yes")
+
+    assert planned.returncode == repaired.returncode == 1
+    assert "299 of about 300 messages seen." in planned.stdout
+    assert "299 left as it is." in repaired.stdout
+    assert "299 of about 300 messages seen. About 300 left in the queue." in repaired.stdout
+    assert "about 1 not seen" in repaired.stdout
+    assert (deleted.returncode, deleted.stdout) == (
+        0,
+        "300 deleted. 300 of about 300 messages seen. None is left.\n",
+    )

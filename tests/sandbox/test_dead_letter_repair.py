@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
@@ -15,8 +15,10 @@ from services.aws import Aws
 from services.dead_letters import DeadLetter
 from services.dead_letters.cases import Casebook
 from services.dead_letters.evidence import Evidence
-from services.dead_letters.repair import FAILURES, Fate, Handle, Order, Report, Result, deleting, repairing, work
+from services.dead_letters.orders import Order
+from services.dead_letters.repair import FAILURES, Handle, Task, deleting, repairing, work
 from services.dead_letters.republish import republishing
+from services.dead_letters.results import Fate, Report, Result
 from services.dead_letters.standing import Case, Standing, plan
 from services.jobs import Control
 from services.pipeline import Pipeline
@@ -171,8 +173,8 @@ def test_a_target_that_keeps_failing_stops_the_work_and_loses_nothing(
     letters = letters_of(pipeline, 2 * (FAILURES + 2))
     cases = book(pipeline, own).cases(letters)
 
-    def fails(letter: DeadLetter, locations: tuple[str, ...]) -> Result:
-        return Result(letter.message_id, Fate.FAILED, locations, "Momento answers 500.")
+    def fails(tasks: Sequence[Task]) -> Iterator[Result]:
+        return (Result(task.message_id, Fate.FAILED, task.locations, "Momento answers 500.") for task in tasks)
 
     report = carry_out(pipeline, own, order(cases), fails)
 
@@ -201,7 +203,10 @@ def test_messages_that_lead_nowhere_stay_and_do_not_stop_the_work(
     assert len(letters_of(pipeline, FAILURES + 2)) == FAILURES + 2
 
 
-def test_what_somebody_else_holds_is_not_seen_and_stays(pipeline: Pipeline, own: Aws, admin: SandboxAdmin) -> None:
+def test_what_somebody_else_holds_is_not_seen_and_stays(
+    pipeline: Pipeline, own: Aws, admin: SandboxAdmin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.dead_letters.repair.PATIENCE_S", 0)
     admin.use_wrong_key()
     pipeline.table.put(record(f"Voss {time.time_ns()}"))
     letters = letters_of(pipeline, 2)
@@ -213,6 +218,7 @@ def test_what_somebody_else_holds_is_not_seen_and_stays(pipeline: Pipeline, own:
 
     not_seen = {result.message_id for result in report.results if result.fate is Fate.NOT_SEEN}
     assert not_seen == {each.letter.message_id for each in held}
+    assert (report.rest.unseen, report.all_done) == (len(held), False)
     pipeline.queue.release(each.handle for each in held)
     assert {letter.message_id for letter in letters_of(pipeline, len(held))} == not_seen
 

@@ -24,7 +24,9 @@ from services.aws import Aws
 from services.dead_letters import DeadLetter, DeadLetterQueue, queue
 from services.dead_letters.cases import Casebook
 from services.dead_letters.evidence import Evidence
-from services.dead_letters.repair import Fate, Order, Report, repairing, work
+from services.dead_letters.orders import Order
+from services.dead_letters.repair import repairing, work
+from services.dead_letters.results import Fate, Report
 from services.dead_letters.standing import Case
 from services.jobs import Control
 from services.pipeline import Pipeline
@@ -259,7 +261,7 @@ def test_killed_between_any_two_steps_and_done_again_it_ends_right(
         hangman = Hangman(at)
         hangman.watch(doomed, "receive", "delete", "release", "hold_on")
         hangman.watch(audit, "write")
-        hangman.watch(reconciler, "reconcile")
+        hangman.watch(reconciler, "reconcile_all")
         killed = False
         try:
             work(doomed, audit, order(cases, "doomed"), repairing(reconciler), Control())

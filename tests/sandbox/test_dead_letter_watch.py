@@ -23,9 +23,10 @@ from services.dead_letters.cases import Casebook
 from services.dead_letters.causes import Join
 from services.dead_letters.evidence import Evidence
 from services.dead_letters.memory import Memory
+from services.dead_letters.orders import Order
 from services.dead_letters.purge import PURGE, purge
 from services.dead_letters.records import Hydrated, Recovery
-from services.dead_letters.repair import Order, deleting, work
+from services.dead_letters.repair import deleting, work
 from services.dead_letters.standing import Case, Standing
 from services.dead_letters.watch import Watch, Watched
 from services.errors import InvalidInput, ServiceFailed, Throttled

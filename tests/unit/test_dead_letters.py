@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.dead_letters import DeadLetter, Depth, decode
+from services.dead_letters.results import Fate, Report, Rest, Result
 
 #: Real (facts/aws-pipes.md, section 2).
 DYNAMODB = {
@@ -188,3 +189,28 @@ def test_a_message_without_its_attributes_is_taken() -> None:
 
 def test_the_depth_is_the_sum_of_all_messages() -> None:
     assert Depth(1, 2, 3).total == 6
+
+
+@pytest.mark.parametrize(
+    ("rest", "results", "words", "all_done"),
+    [
+        (Rest(2, 2), [Fate.REPAIRED, Fate.ALREADY_RIGHT], "2 of about 2 messages seen. None is left.", True),
+        (
+            Rest(1660, 1006, unseen=654),
+            [Fate.REPAIRED],
+            "1,006 of about 1,660 messages seen. About 654 left in the queue. about 654 not seen: "
+            "another look or other work holds them.",
+            False,
+        ),
+        (Rest(2, 2), [Fate.LEFT], "2 of about 2 messages seen. 1 left in the queue. 1: why.", False),
+        (Rest(1, 3, later=2), [Fate.REPAIRED], "3 of about 3 messages seen. 2 left in the queue. 2 that came", False),
+        (Rest(3, 3, others=2), [Fate.DELETED], "3 of about 3 messages seen. 2 left in the queue. 2 not chosen.", True),
+    ],
+)
+def test_a_report_says_what_was_seen_and_what_is_left(
+    rest: Rest, results: list[Fate], words: str, all_done: bool
+) -> None:
+    report = Report(tuple(Result(str(number), fate, (), "why.") for number, fate in enumerate(results)), "", rest)
+
+    assert report.rest_words().startswith(words)
+    assert report.all_done is all_done

@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from provision import names
 from services.agreement import Delivery, Letter
 from services.dead_letters import DeadLetter
@@ -119,3 +121,14 @@ def test_keys_that_were_deleted_are_those_that_topic_or_log_say_so_of_last() -> 
 
     assert found.removed == {"Gone", "Logged"}
     assert found.locations == {"Back", "Gone", "Logged"}
+
+
+@pytest.mark.parametrize(("in_table", "late", "first"), [(True, DELETE, PUT), (False, PUT, DELETE)])
+def test_a_delivery_of_the_other_pipe_that_came_later_has_overtaken(in_table: bool, late: str, first: str) -> None:
+    in_order = [*logged(late, "Oslo", 60, "ExecutionSucceeded"), *logged(first, "Oslo", 30, "ExecutionSucceeded")]
+    overtaken = [*logged(first, "Oslo", 60, "ExecutionSucceeded"), *logged(late, "Oslo", 30, "ExecutionSucceeded")]
+    failed = [*logged(first, "Oslo", 60, "ExecutionSucceeded"), *logged(late, "Oslo", 30, "ExecutionFailed")]
+
+    told = [known([], records).of("Oslo", in_table).overtaken for records in (in_order, overtaken, failed)]
+
+    assert told == [False, True, False]

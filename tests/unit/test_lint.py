@@ -83,8 +83,16 @@ def with_destination(**changes: Any) -> StackSettings:
     return right(destinations=tuple(a_destination(flow, **(changes if flow == flows[0] else {})) for flow in flows))
 
 
+#: How the finding begins that two pipes of a key are held up differently.
+OVERTAKES = "It and cache-put read the stream independently"
+
+
 def found(settings: StackSettings, rates: dict[str, float] | None = None) -> list[Finding]:
-    """The findings beside the one that every stack has: a pointer outlives its record."""
+    """The findings beside two that have tests of their own: a pointer outlives its record, and pipes that differ."""
+    return [each for each in _without_pointers(settings, rates) if not each.what.startswith(OVERTAKES)]
+
+
+def _without_pointers(settings: StackSettings, rates: dict[str, float] | None) -> list[Finding]:
     return [
         finding for finding in lint(settings, rates or {}) if "and the stream a record for 24 h" not in finding.what
     ]
@@ -215,3 +223,13 @@ def test_every_check_says_what_it_looks_at() -> None:
 )
 def test_the_kinds_of_change_that_a_filter_takes(patterns: tuple[str, ...], taken: set[str] | None) -> None:
     assert event_names(patterns) == (None if taken is None else frozenset(taken))
+
+
+def test_two_pipes_of_which_one_is_held_up_longer_are_told_with_both_orders() -> None:
+    (finding,) = [each for each in lint(with_pipe(retries=9), {}) if each.what.startswith(OVERTAKES)]
+
+    assert not any(each.what.startswith(OVERTAKES) for each in lint(right(), {}))
+
+    assert (finding.severity, "different retries" in finding.what) == (Severity.NOTE, True)
+    assert "A late put leaves" in finding.why
+    assert "a late delete removes the newer item" in finding.why

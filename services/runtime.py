@@ -27,7 +27,7 @@ from services.shared import Shared
 logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the sandbox's admin port.
-SANDBOX_EVERY_S = 0.9
+SANDBOX_EVERY_S = 0.2
 
 
 class Runtime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ import streamlit as st
 
 from components import formats
 from components.boxes import guarded
+from components.parts import part
 from pages import access, context, weather_acts, weather_jobs
 from pages.weather_acts import attempt
 from services import record_views, weather_csv
@@ -18,11 +19,14 @@ from services.errors import DashboardError, InvalidInput
 from services.record_edits import TEMPERATURES, edited, foreign, number_of
 from services.record_pages import Item, location_of
 from services.record_views import MOST_FOUND, PageView, SearchView, View
+from services.shared import bounded
 from services.units import Unit, shown
 from services.weather import LABELS, plain
 from services.weather_changes import Change
 
 SIZES = (50, 25, 100)
+#: Seconds after a read of the records that failed in which it is not tried again.
+RETRY_S = 3.0
 #: Names that a confirmation lists; of more than these it says how many.
 _NAMED = 100
 _SELECT, _OTHER = "Select", "Other attributes"
@@ -31,16 +35,41 @@ state = st.session_state
 
 
 def view() -> View:
-    """What the viewer looks at; read when there is none yet, or after a change. Raises DashboardError."""
+    """What the viewer looks at; read when there is none yet, or after a change. Raises DashboardError.
+
+    What cannot be read anew stays as it was, and `weather_unread` says why.
+    """
     pages = context.pipeline().record_pages
     known: View | None = state.get("weather_view")
-    if known is None or state.get("weather_seen_by") is not context.pipeline():
-        # Another sandbox is another table.
-        _look(record_views.first(pages, state.get("weather_size") or SIZES[0]))
-    elif state.get("weather_stale"):
-        _look(record_views.again(pages, known))
+    # Another sandbox is another table.
+    if known is not None and state.get("weather_seen_by") is not context.pipeline():
+        known = None
+    if known is not None and not state.get("weather_stale"):
+        return known
+    try:
+        _read(lambda: record_views.again(pages, known) if known else record_views.first(pages, _size()))
+    except DashboardError:
+        if known is None:
+            raise
+        return known
     found: View = state.weather_view
     return found
+
+
+def _size() -> int:
+    return state.get("weather_size") or SIZES[0]
+
+
+def _read(read: Callable[[], View]) -> None:
+    """Shows what is read. Raises DashboardError; for RETRY_S after a failure that one again."""
+    failed: tuple[float, DashboardError] | None = state.get("weather_unread")
+    if failed is not None and time.monotonic() - failed[0] < RETRY_S:
+        raise failed[1]
+    try:
+        _look(bounded(read))
+    except DashboardError as error:
+        state.weather_unread = (time.monotonic(), error)
+        raise
 
 
 def _look(found: View) -> None:
@@ -48,6 +77,7 @@ def _look(found: View) -> None:
     state.weather_view = found
     state.weather_seen_by = context.pipeline()
     state.weather_stale = False
+    state.weather_unread = None
     state.weather_generation = state.get("weather_generation", 0) + 1
     state.weather_row_problems = ()
 
@@ -62,6 +92,8 @@ def show() -> None:
     st.subheader("Records in the table")
     with guarded():
         _toolbar()
+        if state.get("weather_unread"):
+            _until_read()
         found = view()
         _said(found)
         if found.items:
@@ -71,6 +103,16 @@ def show() -> None:
         else:
             st.write("There are none yet." if found.number == 1 else "There are no more.")
         _ways_on(found)
+
+
+@part(run_every=RETRY_S + 0.5)
+def _until_read() -> None:
+    """Says why the records could not be read, and tries it again until they can."""
+    view()
+    failed: tuple[float, DashboardError] | None = state.get("weather_unread")
+    if failed is None:
+        st.rerun()
+    st.text(f"The records could not be read anew. {failed[1]}")
 
 
 def _toolbar() -> None:

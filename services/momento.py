@@ -34,7 +34,7 @@ from services.momento_channel import (
 from services.momento_keys import MomentoAddress
 
 #: How long one call may take, in seconds.
-DEADLINE_S = 5.0
+DEADLINE_S = 3.0
 
 #: Read by `check`; nobody writes it.
 _CHECK_KEY = "pipeline-dashboard:check"

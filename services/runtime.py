@@ -28,7 +28,7 @@ from services.shared import Shared
 logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the sandbox's admin port.
-SANDBOX_EVERY_S = 0.9
+SANDBOX_EVERY_S = 0.2
 
 #: Seconds between two tries to connect while the credentials cannot be used.
 _TRY_AGAIN_S = 5.0

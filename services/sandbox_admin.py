@@ -12,8 +12,8 @@ from typing import Any
 
 from services.errors import InvalidInput, NotAuthorized, NotFound, ServiceFailed, Unreachable
 
-#: For the whole page not to wait long for a sandbox that is stopped in its tracks.
-_TIMEOUT_S = 3
+#: Seconds to wait for what is read, so that a page does not wait long for a sandbox that is frozen, and for an order.
+_READ_S, _ORDER_S = 3, 10
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class SandboxAdmin:
             headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"},
         )
         try:
-            with self._opener.open(request, timeout=_TIMEOUT_S) as answer:
+            with self._opener.open(request, timeout=_READ_S if method == "GET" else _ORDER_S) as answer:
                 return _object(path, answer.read())
         except urllib.error.HTTPError as error:
             with error:

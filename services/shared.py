@@ -172,3 +172,8 @@ class Shared(Generic[T]):
     def _next_beat(self, now: float) -> float:
         late = now - self._fresh_until
         return self._fresh_until + self._lifetime_s if 0 <= late < self._lifetime_s else now + self._lifetime_s
+
+
+def bounded(read: Callable[[], T]) -> T:
+    """What one viewer's own read gives, awaited as a first shared one would be. Raises what it raises, or NotYet."""
+    return Shared(read, 0.0).get().value

@@ -58,6 +58,8 @@ def ran(screen: Any) -> AppTest:
     """The screen after a run. Raises AssertionError when the script ended with an exception."""
     done: AppTest = screen.run()
     assert [shown.message for shown in done.exception] == []
+    assert "This part of the page failed" not in words(done)
+    assert "The page failed" not in words(done)
     return done
 
 

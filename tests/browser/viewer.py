@@ -98,4 +98,5 @@ def expect_no_failure(page: Page, console_errors: list[str]) -> None:
     """No exception is on the page, no trace of one either, and the browser's console has no error."""
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_text("Traceback")).to_have_count(0)
+    expect(page.get_by_text("failed for a reason of the dashboard's own")).to_have_count(0)
     assert errors_of_ours(console_errors) == []

@@ -87,6 +87,15 @@ def test_pipes_that_cannot_be_described_are_unknown_and_the_reason_is_told() -> 
     assert "nothing answers" in health.pipes[0].finding.detail
 
 
+def test_a_stream_that_was_not_read_lately_leaves_open_what_waits() -> None:
+    health = examined(watch=WatchStatus(on=True, since=NOW - 60, read_at=NOW - 40))
+
+    assert health.verdict is Verdict.UNKNOWN
+    assert "the stream has not been read for 40 s" in health.pipes[0].finding.rule
+    assert not health.pipes[0].waiting_known
+    assert health.written_rate is None
+
+
 def test_a_log_that_cannot_be_read_leaves_the_verdict_open() -> None:
     health = examined(log=throttled)
 

@@ -88,7 +88,7 @@ def _repaired(folder: Path) -> tuple[tuple[str, ...], bool]:
         for start in range(0, KEYS, TRANSACTION):
             changes = [Change(place, None, a_record(place, TTL=3600)) for place in places[start : start + TRANSACTION]]
             pipeline.batches.run(Control(), changes)
-        admin = SandboxAdmin(running.state.admin_url)
+        admin = SandboxAdmin(running.state.admin_url, running.state.admin_token)
         wait_until(lambda: all(pipe["delivered"] >= KEYS for pipe in _writers(admin)), 300, "the deliveries")
         pipeline.cache.flush_cache(CACHE)
         sqs = _client(running.state)

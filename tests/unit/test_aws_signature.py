@@ -30,7 +30,7 @@ def verify(sent: Sent, now: datetime | None = None) -> None:
 def refused(sent: Sent, now: datetime | None = None) -> Reason:
     """Why a request is refused."""
     with pytest.raises(Refused) as caught:
-        verify(sent, now)
+        verify(sent, now or SIGNED_AT)
     return caught.value.reason
 
 
@@ -61,6 +61,8 @@ def test_what_botocore_signs_in_the_query_is_verified(query: list[tuple[str, str
     verify(presigned("sts", f"/?{encoded(list(dict(query).items()))}"))
 
 
+#: When the requests below were signed: some minutes may pass until a test takes one.
+SIGNED_AT = datetime.now(UTC)
 GOOD = json_call("dynamodb", "DynamoDB_20120810.ListTables", b'{"Limit": 1}')
 AUTHORIZATION = dict(GOOD.headers)["Authorization"]
 PRESIGNED = presigned("sts", "/?Action=GetCallerIdentity&Version=2011-06-15")
@@ -121,10 +123,9 @@ def test_whatever_is_changed_after_signing_is_refused(sent: Sent, reason: Reason
 
 @pytest.mark.parametrize(("sent", "seconds"), [(GOOD, 300), (PRESIGNED, 60)])
 def test_a_clock_may_be_off_as_far_as_awss(sent: Sent, seconds: int) -> None:
-    now = datetime.now(UTC)
-    verify(sent, now - timedelta(seconds=290))
-    verify(sent, now + timedelta(seconds=seconds - 30))
+    verify(sent, SIGNED_AT - timedelta(seconds=290))
+    verify(sent, SIGNED_AT + timedelta(seconds=seconds - 30))
     with pytest.raises(Refused, match="not yet current"):
-        verify(sent, now - timedelta(seconds=330))
+        verify(sent, SIGNED_AT - timedelta(seconds=330))
     with pytest.raises(Refused, match="expired"):
-        verify(sent, now + timedelta(seconds=seconds + 30))
+        verify(sent, SIGNED_AT + timedelta(seconds=seconds + 30))

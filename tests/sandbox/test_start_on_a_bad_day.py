@@ -17,7 +17,6 @@ import pytest
 
 from bench.stack import ROOT, child_environment
 from sandbox import command_line, lock, state
-from sandbox.http_server import bind
 from services import sandbox_process
 from services.errors import SandboxNotRunning
 from services.sandbox_process import SandboxProcess
@@ -130,16 +129,6 @@ def test_arguments_are_checked_before_anything_starts(
     last = capsys.readouterr().err.splitlines()[-1]
     assert left.value.code == 2
     assert last.startswith(command_line.ENDED + why)
-
-
-@pytest.mark.parametrize("option", ["--aws-port", "--momento-port", "--momento-http-port", "--admin-port"])
-def test_a_port_that_is_taken_is_named_with_its_option(tmp_path: Path, option: str) -> None:
-    with bind("127.0.0.1", 0) as taken:
-        taken.listen()
-        code, lines = output_of(tmp_path, option, str(taken.getsockname()[1]))
-    assert (code, len(lines)) == (1, 1), lines
-    assert lines[0].startswith(f"{command_line.ENDED}{option}: cannot listen on 127.0.0.1:")
-    assert not lock.is_held(tmp_path)
 
 
 def no_room() -> None:

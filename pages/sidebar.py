@@ -62,6 +62,10 @@ def _state(runtime: Runtime) -> None:
     except SandboxNotRunning as error:
         _no_sandbox(runtime, error)
         return
+    except DashboardError:
+        # The page says why.
+        st.badge("AWS: not usable", icon=":material/error:", color="red")
+        return
     _aws(pipeline)
     _momento(pipeline)
     _feed(pipeline)

@@ -71,6 +71,10 @@ def _state(runtime: Runtime) -> None:
     except SandboxNotRunning as error:
         _no_sandbox(runtime, error)
         return
+    except DashboardError:
+        # The page says why.
+        st.badge("AWS: not usable", icon=":material/error:", color="red")
+        return
     # It is drawn before the page, which must not wait for it; what is late comes with the next run.
     with patience.within(BLINK_S):
         _aws(pipeline)

@@ -57,6 +57,8 @@ class NotAnAnswer(boto.BotoCoreError):
 
 _NETWORK = "Check the network and the region, and that it is up."
 _KEYS = "Sign in again or set the keys."
+_CHAIN = "there are no usable AWS credentials: what the AWS configuration names to get them failed"
+_BY_HAND = "Run its credential_process, or sign in, by hand and see what that says."
 _COPY = "Copy the AWS keys and the session token again, without white space, line breaks and quotation marks."
 _FILES = "Correct ~/.aws/config and ~/.aws/credentials, or the files that AWS_CONFIG_FILE and its like name."
 _TRUST = (
@@ -99,11 +101,7 @@ _CREDENTIALS: tuple[tuple[type[Exception], str, str], ...] = (
     (boto.TokenRetrievalError, "there are no usable AWS credentials: the sign-in has ended", _KEYS),
     (boto.RefreshWithMFAUnsupportedError, "the AWS credentials have expired and want a new MFA code", _KEYS),
     (boto.MetadataRetrievalError, "the AWS credentials of this machine's role cannot be read", _KEYS),
-    (
-        boto.CredentialRetrievalError,
-        "there are no usable AWS credentials: whatever the profile names to get them failed",
-        "Run its credential_process or sign in by hand, and see what it says.",
-    ),
+    (boto.CredentialRetrievalError, _CHAIN, _BY_HAND),
 )
 
 _SETTINGS: tuple[tuple[type[Exception], str, str], ...] = (
@@ -131,7 +129,8 @@ def of(error: BaseException) -> Failure | None:
             if isinstance(error, exception):
                 return Failure(kind, said, advice)
     if isinstance(error, boto.ConfigParseError):
-        return Failure(Kind.SETTINGS, f"a file of the AWS configuration cannot be read{_line(error)}", _FILES)
+        path = error.kwargs.get("path", "a file of the AWS configuration")
+        return Failure(Kind.SETTINGS, f"{path} cannot be read{_line(error)}", "Correct it.")
     if isinstance(error, NotAnAnswer):
         return Failure(Kind.ANSWER, "a web page came back, and no answer of AWS's", BETWEEN)
     modules = set(_modules(error.__traceback__))
@@ -169,7 +168,7 @@ def endpoint_of(url: str) -> str:
 def _inside(error: BaseException, modules: set[str]) -> Failure | None:
     """For what is no error of the network: by the part of botocore that it comes from."""
     if modules & {"botocore.credentials", "botocore.tokens"}:
-        return Failure(Kind.CREDENTIALS, "there are no usable AWS credentials: getting them failed", _KEYS)
+        return Failure(Kind.CREDENTIALS, _CHAIN, _BY_HAND)
     if isinstance(error, boto.ParamValidationError):
         advice = "Check the values that were entered or set."
         return Failure(Kind.CALL, "a value is missing, too short or not of the kind that AWS takes", advice)

@@ -12,6 +12,7 @@ import re
 import threading
 from collections import deque
 from typing import Any
+from urllib.parse import quote
 
 HIDDEN = "(secret)"
 
@@ -102,5 +103,6 @@ def _traceback(record: logging.LogRecord) -> str:
 
 
 def _pieces(text: str) -> set[str]:
-    encoded = base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
-    return {form[at : at + PIECE] for form in (text, encoded) for at in range(len(form) - PIECE + 1)}
+    raw = text.encode("utf-8", "surrogatepass")
+    forms = (text, base64.b64encode(raw).decode(), quote(raw, safe=""))
+    return {form[at : at + PIECE] for form in forms for at in range(len(form) - PIECE + 1)}

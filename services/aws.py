@@ -64,16 +64,20 @@ _FAILED: dict[Kind, type[DashboardError]] = {
     Kind.CALL: ServiceFailed,
 }
 
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 _REFUSED = frozenset(
     {
-        "AccessDenied",
-        "AccessDeniedException",
         "ExpiredToken",
         "ExpiredTokenException",
         "IncompleteSignature",
+        "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidSignatureException",
         "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "NotAuthorized",
+        "OptInRequired",
+        "RequestExpired",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     }
@@ -291,7 +295,12 @@ def _from_answer(tried: str, error: ClientError) -> DashboardError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     what = f"{tried} failed: {failures.answer(error)}"
     if code in _REFUSED:
-        return NotAuthorized(what, "Check the credentials, and what their policy allows.")
+        return NotAuthorized(
+            what,
+            "Sign in again or correct the AWS keys; check this machine's clock, and that the account has the region.",
+        )
+    if code in _DENIED:
+        return NotAuthorized(what, "Let the policy of these credentials allow it: `python -m provision policy reader`.")
     if code in _MISSING:
         return NotFound(what, "Create the stack with `python -m provision up`, and check the region.")
     if code in _THROTTLED:

@@ -65,10 +65,9 @@ def _describe(aws: Aws, flow: str) -> Pipe:
     name = names.pipe(flow)
     try:
         with translated(f"Describing pipe {name}"):
-            answer = aws.pipes.describe_pipe(Name=name)
+            return _pipe(flow, dict(aws.pipes.describe_pipe(Name=name)))
     except NotFound:
         return Pipe(name, flow, "MISSING", reason="Create the stack with `python -m provision up`.")
-    return _pipe(flow, dict(answer))
 
 
 def _pipe(flow: str, answer: dict[str, Any]) -> Pipe:

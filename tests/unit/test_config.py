@@ -217,6 +217,67 @@ def test_a_refusal_shows_no_secret(environment: dict[str, str]) -> None:
         assert not any(secret in shown for secret in (SECRET, TOKEN, V2))
 
 
+BAD = [
+    "{} {}",
+    "{}\n{}",
+    "{}\t{}",
+    "{}\r\nX: {}",
+    "{}\0{}",
+    "{}\x1b{}",
+    "{}\u00a0{}",
+    "{}é{}",
+    '"{}{}"',
+    "'{}{}'",
+    "{}\u2028{}",
+]
+
+
+@pytest.mark.parametrize("form", BAD)
+@pytest.mark.parametrize("name", ["MOMENTO_API_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_a_key_with_what_no_key_has_is_refused_by_name_and_not_shown(name: str, form: str) -> None:
+    everything = {**KEYS, "AWS_SESSION_TOKEN": TOKEN, **REGION, **MOMENTO}
+    key = everything[name]
+
+    error = refusal({**everything, name: form.format(key[:9], key[9:])})
+
+    assert error.what.startswith(f"{name} has ")
+    assert "\n" not in str(error)
+    assert not any(key[at : at + 8] in str(error) for at in range(len(key) - 7))
+
+
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {} ", "\t{}"])
+def test_what_a_file_puts_around_a_key_is_taken_off(around: str) -> None:
+    config = aws_config(load({**KEYS, "AWS_SESSION_TOKEN": around.format(TOKEN), **REGION, **MOMENTO}, no_credentials))
+
+    assert config.aws.session_token == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("AWS_REGION", "us-west-2# Oregon"),
+        ("AWS_REGION", '"us-west-2"'),
+        ("AWS_DEFAULT_REGION", "us west"),
+        ("AWS_ENDPOINT_URL", "localhost:4566"),
+        ("AWS_ENDPOINT_URL_SQS", '"http://127.0.0.1:4566"'),
+    ],
+)
+def test_a_region_or_an_endpoint_that_cannot_be_one_is_named(setting: str, value: str) -> None:
+    region = {} if "REGION" in setting else REGION
+
+    error = refusal({**KEYS, **MOMENTO, **region, setting: value})
+
+    assert setting in error.what
+    assert value not in str(error)
+
+
+@pytest.mark.parametrize("setting", ["TARGET", "TOPIC_EVENTS", "TOPIC_HISTORY", "STREAM_WATCH", "MOMENTO_ENDPOINT"])
+def test_a_secret_in_the_wrong_place_is_not_shown(setting: str) -> None:
+    error = refusal({**KEYS, **REGION, **MOMENTO, setting: SECRET})
+
+    assert SECRET[:16] not in str(error)
+
+
 def test_a_configuration_shows_no_secret() -> None:
     config = load({**KEYS, "AWS_SESSION_TOKEN": TOKEN, **REGION, **MOMENTO}, no_credentials)
 

@@ -6,6 +6,8 @@
 
 Whoever leaves a bound gets 431 or 408 and is disconnected, and 503 when `connections` are open already. An app that
 answers before it has read the body ends the connection with that answer, so an endless body is never read to its end.
+What stands around a body, chunk sizes and trailers, may be `head_bytes` more than the body. A request whose target is
+not a path of this port gets 400: it was meant for a proxy.
 What such a client still sends is passed over for a moment: closed at once, it would get a reset instead of the answer.
 """
 
@@ -47,7 +49,9 @@ class BoundedConnection(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._phase = _Phase.HEAD
-        self._head_bytes = 0
+        #: Bytes of this request that are no body, and those that are.
+        self._around = 0
+        self._body = 0
         self._alarm: asyncio.TimerHandle | None = None
 
     def refusal(self, status: int, words: str) -> tuple[str, bytes]:
@@ -90,12 +94,12 @@ class BoundedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._phase is _Phase.ENDED:
             return
-        if self._phase is _Phase.HEAD:
-            self._head_bytes += len(data)
-            if self._alarm is None:
-                self._set_alarm(self.bounds.head_s, "The request's headers took too long.")
+        self._around += len(data)
+        if self._phase is _Phase.HEAD and self._alarm is None:
+            self._set_alarm(self.bounds.head_s, "The request's headers took too long.")
         super().data_received(data)
-        if self._phase is _Phase.HEAD and self._head_bytes > self.bounds.head_bytes:
+        unfinished = self._phase is _Phase.HEAD or self._phase is _Phase.BODY
+        if unfinished and self._around > self.bounds.head_bytes + self._body:
             self._refuse_head()
 
     def on_message_begin(self) -> None:
@@ -103,8 +107,10 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._head_bytes = 0
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.bounds.head_bytes:
+        self._around = 0
+        if not self.url.startswith(b"/"):
+            self.refuse(400, "The target of a request is a path.")
+        elif len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.bounds.head_bytes:
             self._refuse_head()
         if self._phase is _Phase.ENDED:
             # The parser stops, and its error is not answered again.
@@ -115,7 +121,13 @@ class BoundedConnection(HttpToolsProtocol):
         if self.cycle is not None and self.cycle.scope is self.scope:
             self.cycle.transport = _ClosesLate(self)  # type: ignore[assignment]
 
+    def on_body(self, body: bytes) -> None:
+        self._around -= len(body)
+        self._body += len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
+        self._around = self._body = 0
         if self._phase is _Phase.BODY:
             self._phase = _Phase.ANSWER
             self._stop_alarm()

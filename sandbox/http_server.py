@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from sandbox.bounded_http import BoundedHttp
+from core.bounded_http import BoundedConnection, Bounds
 
 
 class _Server(uvicorn.Server):
@@ -50,6 +50,12 @@ async def close_listener(server: asyncio.Server) -> None:
     server.close()
 
 
+class _Connection(BoundedConnection):
+    """A connection of the AWS or admin port. Their doors answer for a slow body in their own shape, at 30 s."""
+
+    bounds = Bounds(connections=2_000, head_bytes=65_536, body_s=35.0)
+
+
 class HttpServer:
     """Serves one ASGI app until it is stopped. Keep-alive is long, so that idle client pools stay usable."""
 
@@ -60,7 +66,7 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http=BoundedHttp,
+                http=_Connection,
                 # Nothing here is a WebSocket: the wish to become one is passed over, and the request stays one.
                 ws="none",
                 log_level="error",

@@ -113,17 +113,21 @@ def test_a_body_over_the_limit_is_told_so_and_the_sandbox_works_on(aws: AwsClien
 def test_endless_heads_and_requests_for_elsewhere_are_cut_off(sandbox_stack: SandboxState, port: str) -> None:
     url = getattr(sandbox_stack, port)
     host = urlsplit(url).netloc.encode()
-    for request in (
-        b"GET /health HTTP/1.1\r\nHost: " + host + b"\r\n" + b"X: " + b"y" * 300_000,
-        b"GET /" + b"y" * 300_000,
-        b"GET http://evil.example/health HTTP/1.1\r\nHost: " + host + b"\r\n\r\n",
-        b"CONNECT evil.example:80 HTTP/1.1\r\nHost: " + host + b"\r\n\r\n",
+    endless = b"PUT /faults HTTP/1.1\r\nHost: " + host + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for request, status in (
+        (b"GET /health HTTP/1.1\r\nHost: " + host + b"\r\n" + b"X: " + b"y" * 300_000, b"431"),
+        (b"GET /" + b"y" * 300_000, b"431"),
+        (endless + b"1;" + b"y" * 300_000, b"431"),
+        (endless + b"0\r\n" + b"X: y\r\n" * 50_000, b"431"),
+        (b"GET http://evil.example/health HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", b"400"),
+        (b"CONNECT evil.example:80 HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", b"400"),
     ):
         try:
             answer = raw(url, request)
         except (ConnectionResetError, BrokenPipeError):
             continue
-        assert answer.split(b" ", 2)[1] == b"400"
+        # A door may have refused the stranger before the rest had come.
+        assert answer.split(b" ", 2)[1] in (status, b"401", b"403")
 
 
 @pytest.mark.parametrize("port", ["aws_endpoint", "admin_url"])
@@ -134,8 +138,11 @@ def test_an_endless_body_of_a_stranger_is_not_read(sandbox_stack: SandboxState, 
     address = urlsplit(url)
     with socket.create_connection((address.hostname, address.port), timeout=20) as wire:
         wire.sendall(head)
+        assert wire.recv(9) == b"HTTP/1.1 "
+        # What is sent on is passed over for a moment, for the answer to be read, and then cut off.
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
-            wire.sendall(piece * 4_000)
+            while True:
+                wire.sendall(piece)
 
 
 def test_many_requests_on_one_connection_are_not_taken_for_a_long_head(sandbox_stack: SandboxState) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,15 @@ from bench.table import Table
 from provision.names import CACHE, CACHE_PUT, QUEUE, TABLE, TOPIC_PUBLISH, pipe
 from sandbox.state import SandboxState
 from services.aws import Aws
-from services.batch_writes import TRANSACTION
+from services.batch_writes import BatchWrites
+from services.config import AwsAccess
+from services.dead_letters.queue import DeadLetterQueue
 from services.jobs import Control
+from services.momento import MomentoCache
+from services.momento_keys import for_sandbox
 from services.sandbox_admin import SandboxAdmin
+from services.weather import WeatherRecord
 from services.weather_changes import Change
-from tests.conftest import wait_until
-from tests.sandbox.running_pipeline import a_record, running_pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -41,6 +45,8 @@ WITHIN_MB = 400.0
 REPAIRED_PER_S = 150.0
 #: Keys that the repaired letters are about: one letter of cache-put and one of topic-publish for each.
 KEYS = 10_000
+#: Seconds that the pipes may take to deliver the changes.
+DELIVERED_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -83,28 +89,39 @@ def _row(command: str, size: int, ran: _Ran, seen: int, left: int) -> tuple[str,
 
 def _repaired(folder: Path) -> tuple[tuple[str, ...], bool]:
     """Letters of KEYS changes whose keys the cache lacks, repaired: the row, and whether all that has to hold held."""
-    with running_sandbox(folder) as running, running_pipeline(running.state) as pipeline:
+    with running_sandbox(folder) as running:
+        state = running.state
+        keys = (state.aws_access_key_id, state.aws_secret_access_key)
+        aws = Aws(AwsAccess(state.region, *keys, endpoint_url=state.aws_endpoint))
+        cache = MomentoCache(
+            for_sandbox(state.momento_host, state.momento_port, state.momento_http_endpoint, state.momento_api_key)
+        )
         places = [f"Bench {number}" for number in range(KEYS)]
-        for start in range(0, KEYS, TRANSACTION):
-            changes = [Change(place, None, a_record(place, TTL=3600)) for place in places[start : start + TRANSACTION]]
-            pipeline.batches.run(Control(), changes)
-        admin = SandboxAdmin(running.state.admin_url, running.state.admin_token)
-        wait_until(lambda: all(pipe["delivered"] >= KEYS for pipe in _writers(admin)), 300, "the deliveries")
-        pipeline.cache.flush_cache(CACHE)
-        sqs = _client(running.state)
-        url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
-        aws = Aws(pipeline.access)
-        _send(sqs, url, _letters(aws))
-        size = _visible(sqs, url)
+        records = [WeatherRecord(place, Decimal(70), Decimal(50), Decimal(20), 3600) for place in places]
+        BatchWrites(aws).run(Control(), [Change(record.location, None, record) for record in records])
+        _delivered(SandboxAdmin(state.admin_url))
+        cache.flush_cache(CACHE)
+        url = aws.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+        _send(aws.sqs, url, _letters(aws))
+        size = _visible(aws.sqs, url)
         ran = _run(running.folder, "repair", "--yes", "--why", "bench", "--json")
-        left = pipeline.queue.depth().total
-        right = sum(pipeline.cache.get(CACHE, place).hit for place in places)
+        left = DeadLetterQueue(aws).depth().total
+        right = sum(cache.get(CACHE, place).hit for place in places)
+        cache.close()
         aws.close()
-        sqs.close()
     # The last line has the counts.
     seen = ran.lines - 1
     ok = (ran.code, seen, left, right, size) == (0, 2 * KEYS, 0, KEYS, 2 * KEYS) and seen / ran.seconds > REPAIRED_PER_S
     return _row("repair", size, ran, seen, left), ok
+
+
+def _delivered(admin: SandboxAdmin) -> None:
+    """Waits until both pipes have delivered every change. Raises TimeoutError after DELIVERED_S."""
+    deadline = time.monotonic() + DELIVERED_S
+    while not all(each["delivered"] >= KEYS for each in _writers(admin)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"The pipes did not deliver {KEYS:,} changes in {DELIVERED_S:g} s.")
+        time.sleep(0.2)
 
 
 def _writers(admin: SandboxAdmin) -> list[dict[str, Any]]:

@@ -61,6 +61,7 @@ def _report(work: Work, report: Report) -> None:
         st.text(
             f"Stopped: {report.stopped}\n{formats.counted(not_reached, 'message')} not reached; they are as before."
         )
+    st.text(report.rest_words())
     ordered = sorted(report.results, key=lambda result: result.fate not in KEPT)
     with st.expander("What became of each message", expanded=any(each.fate in _FAILURES for each in ordered)):
         tables.results(ordered[:LISTED])

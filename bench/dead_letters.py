@@ -99,7 +99,7 @@ def _repaired(folder: Path) -> tuple[tuple[str, ...], bool]:
         places = [f"Bench {number}" for number in range(KEYS)]
         records = [WeatherRecord(place, Decimal(70), Decimal(50), Decimal(20), 3600) for place in places]
         BatchWrites(aws).run(Control(), [Change(record.location, None, record) for record in records])
-        _delivered(SandboxAdmin(state.admin_url))
+        _delivered(SandboxAdmin(state.admin_url, state.admin_token))
         cache.flush_cache(CACHE)
         url = aws.sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
         _send(aws.sqs, url, _letters(aws))

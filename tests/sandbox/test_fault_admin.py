@@ -92,11 +92,11 @@ def test_what_is_neither_a_fault_nor_a_list_of_faults_is_refused(port: Port, bod
 
 
 def test_a_port_is_blocked_and_unblocked_as_in_momento_local(port: Port) -> None:
-    assert port.ask("GET", "/block?port=grpc")[1]["ports"] == {"grpc": False, "http": True}
-    assert port.ask("GET", "/block")[1]["ports"] == {"grpc": False, "http": False}
-    assert port.ask("GET", "/unblock?port=http")[1]["ports"] == {"grpc": False, "http": True}
-    assert port.ask("GET", "/unblock")[1] == {"listening": True, "ports": {"grpc": True, "http": True}}
-    assert port.ask("GET", "/block?port=8080")[0] == 400
+    assert port.ask("POST", "/block?port=grpc")[1]["ports"] == {"grpc": False, "http": True}
+    assert port.ask("POST", "/block")[1]["ports"] == {"grpc": False, "http": False}
+    assert port.ask("POST", "/unblock?port=http")[1]["ports"] == {"grpc": False, "http": True}
+    assert port.ask("POST", "/unblock")[1] == {"listening": True, "ports": {"grpc": True, "http": True}}
+    assert port.ask("POST", "/block?port=8080")[0] == 400
 
 
 def test_a_dead_letter_queue_that_refuses_holds_the_pipe_until_it_accepts(

@@ -83,7 +83,7 @@ def _letter(arn: str, shard: str, number: str) -> str:
 def repair(folder: Path, why: str) -> subprocess.Popen[str]:
     """The command, begun."""
     return subprocess.Popen(
-        [sys.executable, "-c", _COMMAND, "repair", "--why", why, "--yes", "--json", "--rate", "200"],
+        [sys.executable, "-c", _COMMAND, "repair", "--why", why, "--yes", "--json", "--rate", "10"],
         cwd=ROOT,
         env=child_environment(folder),
         stdout=subprocess.PIPE,

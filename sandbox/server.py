@@ -25,7 +25,6 @@ from sandbox.aws.counted_calls import CountedCalls
 from sandbox.aws.door import Door
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
-from sandbox.aws.memory_guard import MemoryGuard
 from sandbox.aws.tagging import TaggingFront
 from sandbox.faults.aws_calls import FaultyAws
 from sandbox.faults.board import FaultBoard
@@ -120,7 +119,7 @@ class Sandbox:
         self.traffic = TrafficControl()
         access_key_id, secret = "SANDBOX" + secrets.token_hex(6).upper(), secrets.token_urlsafe(30)
         gateway = Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes)
-        self.aws_calls = CountedCalls(MemoryGuard(gateway))
+        self.aws_calls = CountedCalls(gateway)
         self._aws = HttpServer(LoopbackOnly(Door(self.aws_calls, access_key_id, secret)), aws_socket)
         token = secrets.token_urlsafe(30)
         admin = AdminDoor(AdminApi(self).app, token)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.aws.allowed import largest_body
 from sandbox.aws.call import Call, call_of, check_service, shape_of
+from sandbox.aws.memory_guard import MemoryGuard
 from sandbox.aws.refusals import INCOMPLETE, TOO_LARGE, TOO_SLOW, Refused, send_refusal
 from sandbox.aws.signature import Request, check_claims, check_signature, pairs_of, read_signature
 from sandbox.bodies import BodyCutShort, BodyTooLarge, BodyTooSlow, read_at_most, replayed
@@ -27,12 +28,18 @@ class Door:
     """Stands before all that answers AWS calls over the wire. `now` is the clock that signatures are held against."""
 
     def __init__(
-        self, inside: ASGIApp, access_key_id: str, secret_access_key: str, now: Callable[[], datetime] = _now
+        self,
+        inside: ASGIApp,
+        access_key_id: str,
+        secret_access_key: str,
+        now: Callable[[], datetime] = _now,
+        memory: MemoryGuard | None = None,
     ) -> None:
         self._inside = inside
         self._key_id = access_key_id.encode()
         self._secret = secret_access_key
         self._now = now
+        self._memory = memory or MemoryGuard()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -61,6 +68,7 @@ class Door:
             body = await _body(receive, limit, request.headers.get(b"content-length", b""))
             check_signature(signature, request, self._secret, body)
             call = call_of(request, signature, body)
+            self._memory.check(service.decode(), call.operation)
         except Refused as refused:
             await send_refusal(send, shape_of(request, service), refused)
         except BodyCutShort:
@@ -82,7 +90,7 @@ def _scope(scope: Scope, call: Call) -> Scope:
     return {
         **scope,
         "method": call.method,
-        "path": unquote(call.path.decode("ascii")),
+        "path": unquote(call.path.decode("latin-1")),
         "raw_path": call.path,
         "query_string": call.query,
         "headers": list(call.headers),

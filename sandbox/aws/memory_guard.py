@@ -1,8 +1,8 @@
-"""Refuses writes over the wire while the process takes more memory than it may.
+"""Refuses calls over the wire that add something while the process takes more memory than it may.
 
 The emulator keeps tables, queues and log groups in memory and has no bounds of its own: a client that floods one of
-them would take the whole machine. Each service refuses in its own way, which clients answer by trying again later.
-Calls that parts of the sandbox make inside its process are let through: no record on its way is lost by this.
+them would take the whole machine. Clients answer a refusal by trying again later. Calls that parts of the sandbox make
+inside its process do not come by: no record on its way is lost by this.
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from sandbox.aws.allowed import SERVICES
+from sandbox.aws.refusals import NO_ROOM, NO_ROOM_IN_QUEUE, Refused
 
-from sandbox.aws.json_http import header, send_error
-
-#: The code of the refusal, by the operation as `x-amz-target` names it.
-_REFUSALS = {
-    **dict.fromkeys(
-        (f"DynamoDB_20120810.{each}" for each in ("PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems")),
-        "ThrottlingException",
-    ),
-    **dict.fromkeys(("AmazonSQS.SendMessage", "AmazonSQS.SendMessageBatch"), "RequestThrottled"),
-    "Logs_20140328.PutLogEvents": "ThrottlingException",
-    "AWSEvents.PutEvents": "ThrottlingException",
-}
+#: How the names of operations begin that change something and add nothing.
+_ADDS_NOTHING = ("Change", "Deauthorize", "Delete", "Disable", "Purge", "Receive", "Stop", "Unsubscribe", "Untag")
+#: What adds something, as pairs of signing name and operation.
+_ADDING = frozenset(
+    (service.signing_name, operation)
+    for service in SERVICES
+    for operation in service.writes
+    if not operation.startswith(_ADDS_NOTHING)
+)
 _LEAST = 2 * 2**30
 #: Seconds for which one look at the memory counts.
 _LOOK_S = 0.2
@@ -52,23 +50,20 @@ def memory_taken() -> int:
 
 
 class MemoryGuard:
-    """Stands before the gateway."""
+    """Looks at the memory of the process, seldom enough to cost nothing. `most` and what `taken` tells are in bytes."""
 
-    def __init__(self, gateway: ASGIApp, most: int | None = None, taken: Callable[[], int] = memory_taken) -> None:
-        self._gateway = gateway
+    def __init__(self, most: int | None = None, taken: Callable[[], int] = memory_taken) -> None:
         self._most = most_memory() if most is None else most
         self._taken = taken
         self._full = False
         self._look_at = 0.0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = _REFUSALS.get(header(scope, b"x-amz-target").decode("latin-1")) if scope["type"] == "http" else None
-        if refusal is None or not self._is_full():
-            await self._gateway(scope, receive, send)
+    def check(self, signing_name: str, operation: str) -> None:
+        """Raises Refused for an operation that adds something while there is no memory for it."""
+        if (signing_name, operation) not in _ADDING or not self._is_full():
             return
-        await send_error(
-            send,
-            refusal,
+        raise Refused(
+            NO_ROOM_IN_QUEUE if signing_name == "sqs" else NO_ROOM,
             f"The sandbox has reached its limit of memory, {self._most // 2**20:,} MB. Delete data, or start it anew.",
         )
 

@@ -2,67 +2,62 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
 from sandbox.aws.memory_guard import MemoryGuard, memory_taken, most_memory
+from sandbox.aws.refusals import Refused
 
 
-class Calls:
-    """A guard over a process whose memory the test sets, and what came of each call."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("sandbox.aws.memory_guard._LOOK_S", 0.0)
-        self.taken = 0
-        self.passed: list[str] = []
-        self._guard = MemoryGuard(self._gateway, most=100, taken=lambda: self.taken)
-
-    async def _gateway(self, scope: Any, receive: Any, send: Any) -> None:
-        self.passed.append(scope["headers"][0][1].decode())
-
-    async def call(self, target: str) -> str:
-        """The code of the refusal, or ""."""
-        sent: list[Any] = []
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        async def receive() -> Any:
-            raise AssertionError("the body was read")
-
-        await self._guard({"type": "http", "headers": [(b"x-amz-target", target.encode())]}, receive, send)
-        return json.loads(sent[1]["body"])["__type"] if sent else ""
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What the process takes, in bytes, of the 100 that it may."""
+    monkeypatch.setattr("sandbox.aws.memory_guard._LOOK_S", 0.0)
+    return [0]
 
 
 @pytest.mark.parametrize(
-    ("target", "code"),
+    ("service", "operation", "code"),
     [
-        ("DynamoDB_20120810.PutItem", "ThrottlingException"),
-        ("AmazonSQS.SendMessage", "RequestThrottled"),
-        ("Logs_20140328.PutLogEvents", "ThrottlingException"),
+        ("dynamodb", "PutItem", "ThrottlingException"),
+        ("dynamodb", "UpdateItem", "ThrottlingException"),
+        ("sqs", "SendMessage", "RequestThrottled"),
+        ("logs", "PutLogEvents", "ThrottlingException"),
+        ("sns", "Publish", "ThrottlingException"),
+        ("monitoring", "PutMetricData", "ThrottlingException"),
+        ("secretsmanager", "PutSecretValue", "ThrottlingException"),
     ],
 )
-async def test_writes_are_refused_unread_while_there_is_no_memory(
-    monkeypatch: pytest.MonkeyPatch, target: str, code: str
+def test_what_adds_is_refused_while_there_is_no_memory(
+    taken: list[int], service: str, operation: str, code: str
 ) -> None:
-    calls = Calls(monkeypatch)
+    guard = MemoryGuard(100, lambda: taken[0])
 
-    assert await calls.call(target) == ""
-    calls.taken = 101
-    assert await calls.call(target) == code
-    calls.taken = 99
-    assert await calls.call(target) == ""
+    guard.check(service, operation)
+    taken[0] = 101
+    with pytest.raises(Refused, match="limit of memory") as refused:
+        guard.check(service, operation)
+    taken[0] = 99
+    guard.check(service, operation)
+
+    assert refused.value.reason.json_code == code
 
 
-@pytest.mark.parametrize("target", ["DynamoDB_20120810.DeleteItem", "AmazonSQS.ReceiveMessage", "AmazonSQS.PurgeQueue"])
-async def test_what_reads_or_makes_room_is_always_let_through(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
-    calls = Calls(monkeypatch)
-    calls.taken = 101
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [
+        ("dynamodb", "DeleteItem"),
+        ("dynamodb", "Scan"),
+        ("sqs", "ReceiveMessage"),
+        ("sqs", "ChangeMessageVisibility"),
+        ("sqs", "PurgeQueue"),
+        ("logs", "DeleteLogGroup"),
+        ("pipes", "POST /v1/pipes/weather"),
+    ],
+)
+def test_what_reads_or_makes_room_is_always_let_through(taken: list[int], service: str, operation: str) -> None:
+    taken[0] = 101
 
-    assert await calls.call(target) == ""
-    assert calls.passed == [target]
+    MemoryGuard(100, lambda: taken[0]).check(service, operation)
 
 
 def test_the_memory_of_this_process_is_within_what_it_may_take() -> None:

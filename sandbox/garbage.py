@@ -12,7 +12,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_EACH_S = 1.0
+#: Often enough for few new objects to be looked at, seldom enough for few cycles to be alive at that moment.
+_EACH_S = 5.0
 
 
 @contextmanager

@@ -108,7 +108,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._around = 0
-        if not self.url.startswith(b"/"):
+        if not self.url.startswith(b"/") and self.url != b"*":
             self.refuse(400, "The target of a request is a path.")
         elif len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > self.bounds.head_bytes:
             self._refuse_head()

@@ -50,9 +50,9 @@ class Failure:
 
 
 class NotAnAnswer(boto.BotoCoreError):
-    """Raised for an answer that is a web page, where AWS answers JSON or XML."""
+    """Raised for an answer with status 200 that is none of AWS's; `said` is what it is, in our words."""
 
-    fmt = "The answer is a web page."
+    fmt = "{said}"
 
 
 _NETWORK = "Check the network and the region, and that it is up."
@@ -132,7 +132,7 @@ def of(error: BaseException) -> Failure | None:
         path = error.kwargs.get("path", "a file of the AWS configuration")
         return Failure(Kind.SETTINGS, f"{path} cannot be read{_line(error)}", "Correct it.")
     if isinstance(error, NotAnAnswer):
-        return Failure(Kind.ANSWER, "a web page came back, and no answer of AWS's", BETWEEN)
+        return Failure(Kind.ANSWER, str(error), BETWEEN)
     modules = set(_modules(error.__traceback__))
     if isinstance(error, _NETWORK_ERRORS):
         return _network(error)

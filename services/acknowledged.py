@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
 from botocore.parsers import ResponseParserError
 
-from services.answers import NotAnAnswer
+from provision.failures import NotAnAnswer
 from services.aws import translated
 from services.errors import DashboardError, Unreachable
 

@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
 from botocore.hooks import BaseEventHooks
 from botocore.model import OperationModel
+
+from provision.failures import NotAnAnswer
 
 _JSON_PROTOCOLS = frozenset({"json", "rest-json"})
 #: What an answer has in any case, though AWS's own models of most services call nothing of it required.
@@ -46,12 +47,6 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 _REQUEST_ID = "RequestId"
 
 
-class NotAnAnswer(BotoCoreError):
-    """Raised when a call got something with status 200 that is no answer to it."""
-
-    fmt = "AWS answered with something that is not an answer to {operation}: {why}"
-
-
 def watch(events: BaseEventHooks) -> None:
     """Has every answer examined that comes to clients made of these events."""
     events.register("after-call", _examine)
@@ -63,7 +58,7 @@ def _examine(http_response: Any, parsed: Mapping[str, Any], model: OperationMode
         return
     why = _fault(http_response.content, parsed, model)
     if why:
-        raise NotAnAnswer(operation=model.name, why=why)
+        raise NotAnAnswer(said=f"AWS answered {model.name} with something that is not an answer: {why}")
 
 
 def _fault(body: bytes, parsed: Mapping[str, Any], model: OperationModel) -> str:

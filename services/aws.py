@@ -213,7 +213,7 @@ def _remember_token(request: Any, **_: Any) -> None:
 def _refuse_web_page(response_dict: Any, **_: Any) -> None:
     """botocore takes HTML with status 200 for JSON without members: a queue with 360 messages would be empty."""
     if response_dict["headers"].get("content-type", "").lower().startswith("text/html"):
-        raise failures.NotAnAnswer
+        raise failures.NotAnAnswer(said="a web page came back, and no answer of AWS's")
 
 
 def default_chain(profile: str) -> tuple[bool, str]:

@@ -143,7 +143,9 @@ def test_every_page_says_so_while_the_sandbox_is_gone(settings: pytest.MonkeyPat
     state = read_state()
     assert state is not None
     os.kill(state.pid, signal.SIGKILL)
-    wait_until(lambda: not running(), what="the sandbox to be gone")
+    # The lock is free a moment before the process is gone.
+    sandbox = registry().current().sandbox
+    wait_until(lambda: not running() and not sandbox.starting, what="the sandbox to be gone")
 
     for script in ("overview", "weather", "lookup", "live_topic", "pipes", "dead_letters", "sandbox"):
         page = ran(page.switch_page(f"{script}.py"))

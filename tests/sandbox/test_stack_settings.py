@@ -126,6 +126,11 @@ def test_what_is_damaged_is_found(own_stack: SandboxState, own_aws: AwsClients) 
         ("Pipe cache-put", Severity.BLIND, "It writes no log."),
         ("Pipe topic-publish", Severity.BLIND, "Its log holds no execution data."),
         ("Pipe cache-delete", Severity.RISK, "The pipe is stopped."),
+        (
+            "Pipe cache-delete",
+            Severity.NOTE,
+            "It and cache-put read the stream independently, with different rate limits and retries.",
+        ),
         ("Table", Severity.RISK, "The attribute TTL is enabled as DynamoDB's own time to live."),
         (
             f"Queue {names.QUEUE}",

@@ -95,12 +95,13 @@ class BoundedConnection(HttpToolsProtocol):
         if self._phase is _Phase.ENDED:
             return
         self._around += len(data)
-        if self._phase is _Phase.HEAD and self._alarm is None:
-            self._set_alarm(self.bounds.head_s, "The request's headers took too long.")
         super().data_received(data)
-        unfinished = self._phase is _Phase.HEAD or self._phase is _Phase.BODY
-        if unfinished and self._around > self.bounds.head_bytes + self._body:
+        if self._phase is not _Phase.HEAD and self._phase is not _Phase.BODY:
+            return
+        if self._around > self.bounds.head_bytes + self._body:
             self._refuse_head()
+        elif self._alarm is None:
+            self._await_more()
 
     def on_message_begin(self) -> None:
         self._phase = _Phase.HEAD
@@ -116,7 +117,7 @@ class BoundedConnection(HttpToolsProtocol):
             # The parser stops, and its error is not answered again.
             raise ConnectionAbortedError
         self._phase = _Phase.BODY
-        self._set_alarm(self.bounds.body_s, "The request's body took too long.")
+        self._stop_alarm()
         super().on_headers_complete()
         if self.cycle is not None and self.cycle.scope is self.scope:
             self.cycle.transport = _ClosesLate(self)  # type: ignore[assignment]
@@ -148,6 +149,13 @@ class BoundedConnection(HttpToolsProtocol):
         """What uvicorn calls for a request that is not HTTP; also after the parser was stopped by a refusal."""
         if self._phase is not _Phase.ENDED:
             self.refuse(400, msg)
+
+    def _await_more(self) -> None:
+        """A request that has come in part is waited for; most come whole, and need no alarm."""
+        if self._phase is _Phase.BODY:
+            self._set_alarm(self.bounds.body_s, "The request's body took too long.")
+        elif self._around:
+            self._set_alarm(self.bounds.head_s, "The request's headers took too long.")
 
     def _refuse_head(self) -> None:
         self.refuse(431, f"The request's headers are over {self.bounds.head_bytes:,} bytes.")

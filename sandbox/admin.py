@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.aws.counted_calls import CountedCalls
+from sandbox.aws.door import Door
 from sandbox.faults.api import FaultsApi
 from sandbox.faults.board import FaultBoard
 from sandbox.ledger.ledger import Ledger
@@ -52,7 +52,7 @@ class Host(Protocol):
     @property
     def ledger(self) -> Ledger: ...
     @property
-    def aws_calls(self) -> CountedCalls: ...
+    def aws_calls(self) -> Door: ...
     @property
     def keeping(self) -> dict[str, Any] | None: ...
 

@@ -11,7 +11,7 @@ import hmac
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.bodies import BodyCutShort, BodyTooLarge, BodyTooSlow, read_at_most, replayed
+from sandbox.bodies import BodyCutShort, BodyTooLarge, read_at_most, replayed
 
 #: What may be read without the token: counts and states, and no record's value, key or location.
 OPEN = frozenset({"/health", "/status", "/faults", "/faults/fired", "/aws-calls"})
@@ -23,7 +23,7 @@ _HINT = 'eval "$(python -m sandbox env)" sets it.'
 
 
 class AdminDoor:
-    """Stands before the admin port's routes. Answers in JSON: 401 without the token, 413 and 408 for bodies."""
+    """Stands before the admin port's routes. Answers in JSON: 401 without the token, 413 for a large body."""
 
     def __init__(self, inside: ASGIApp, token: str) -> None:
         self._inside = inside
@@ -44,8 +44,6 @@ class AdminDoor:
                 body = await read_at_most(receive, LARGEST_BODY, dict(headers).get(b"content-length", b""))
             except BodyTooLarge as too_large:
                 status, error = 413, str(too_large)
-            except BodyTooSlow as too_slow:
-                status, error = 408, str(too_slow)
             except BodyCutShort:
                 return
         if status:

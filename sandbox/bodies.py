@@ -1,13 +1,8 @@
-"""Request bodies are read up to a limit and within a time: what is larger, slower or endless is cut off."""
+"""Request bodies are read up to a limit: what is larger or endless is cut off. core/bounded_http.py bounds the time."""
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.types import Message, Receive
-
-#: Seconds within which a body has to be there.
-WITHIN_S = 30.0
 
 
 class BodyTooLarge(Exception):
@@ -17,33 +12,18 @@ class BodyTooLarge(Exception):
         super().__init__(f"The body is larger than {limit:,} bytes, the most that is taken here.")
 
 
-class BodyTooSlow(Exception):
-    """Raised when a body is not complete in time."""
-
-    def __init__(self, within_s: float) -> None:
-        super().__init__(f"The body was not complete within {within_s:g} seconds.")
-
-
 class BodyCutShort(Exception):
     """Raised when the sender is gone before the body was complete; there is nobody to answer."""
 
 
-async def read_at_most(receive: Receive, limit: int, announced: bytes = b"", within_s: float = WITHIN_S) -> bytes:
+async def read_at_most(receive: Receive, limit: int, announced: bytes = b"") -> bytes:
     """The whole body of a request whose Content-Length is `announced` (empty when it has none).
 
-    Raises BodyTooLarge, BodyTooSlow and BodyCutShort.
+    Raises BodyTooLarge and BodyCutShort.
     """
     # More digits than any limit has: Python reads a number of any length, at a cost.
     if len(announced) > 19 or (announced.isdigit() and int(announced) > limit):
         raise BodyTooLarge(limit)
-    try:
-        async with asyncio.timeout(within_s):
-            return await _read(receive, limit)
-    except TimeoutError as error:
-        raise BodyTooSlow(within_s) from error
-
-
-async def _read(receive: Receive, limit: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()

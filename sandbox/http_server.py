@@ -51,9 +51,9 @@ async def close_listener(server: asyncio.Server) -> None:
 
 
 class _Connection(BoundedConnection):
-    """A connection of the AWS or admin port. Their doors answer for a slow body in their own shape, at 30 s."""
+    """A connection of the AWS port or the admin port."""
 
-    bounds = Bounds(connections=2_000, head_bytes=65_536, body_s=35.0)
+    bounds = Bounds(connections=2_000, head_bytes=65_536)
 
 
 class HttpServer:
@@ -72,6 +72,7 @@ class HttpServer:
                 log_level="error",
                 access_log=False,
                 lifespan="off",
+                proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=2,

@@ -21,7 +21,6 @@ from provision.settings import Profile
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
 from sandbox.admin_door import AdminDoor
-from sandbox.aws.counted_calls import CountedCalls
 from sandbox.aws.door import Door
 from sandbox.aws.emulator import Emulator
 from sandbox.aws.gateway import Gateway
@@ -119,8 +118,8 @@ class Sandbox:
         self.traffic = TrafficControl()
         access_key_id, secret = "SANDBOX" + secrets.token_hex(6).upper(), secrets.token_urlsafe(30)
         gateway = Gateway(TaggingFront(emulator.app, emulator, self.pipes), self.pipes)
-        self.aws_calls = CountedCalls(gateway)
-        self._aws = HttpServer(LoopbackOnly(Door(self.aws_calls, access_key_id, secret)), aws_socket)
+        self.aws_calls = Door(gateway, access_key_id, secret)
+        self._aws = HttpServer(LoopbackOnly(self.aws_calls), aws_socket)
         token = secrets.token_urlsafe(30)
         admin = AdminDoor(AdminApi(self).app, token)
         self._admin = HttpServer(LoopbackOnly(admin), _bind("--admin-port", options.host, options.admin_port))

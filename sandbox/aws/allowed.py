@@ -217,8 +217,7 @@ BY_TARGET = {service.target: service for service in SERVICES if service.target}
 BY_CBOR = {service.cbor: service for service in SERVICES if service.cbor}
 BY_FORM = {service.signing_name: service for service in SERVICES if service.query}
 SIGNING_NAMES = frozenset(service.signing_name for service in SERVICES)
-
-
-def largest_body(signing_name: str) -> int:
-    """The most bytes that a call signed for this service may have, whichever of its services it turns out to be."""
-    return max(service.body for service in SERVICES if service.signing_name == signing_name)
+#: Signing name -> the most bytes that a call may have, whichever of the services of that name it turns out to be.
+LARGEST_BODY = {
+    name: max(service.body for service in SERVICES if service.signing_name == name) for name in SIGNING_NAMES
+}

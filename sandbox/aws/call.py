@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from botocore.utils import normalize_url_path
@@ -29,8 +29,7 @@ _S3 = frozenset({b"s3", b"s3-outposts", b"s3-object-lambda", b"s3express"})
 _REST_XML = frozenset({b"route53", b"cloudfront"})
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A call that is served: what the parts behind the door see of the request."""
 
     operation: str

@@ -6,18 +6,19 @@ What a request says of itself is checked first; its body is read, up to the serv
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.aws.allowed import largest_body
+from sandbox.aws.allowed import LARGEST_BODY
 from sandbox.aws.call import Call, call_of, check_service, shape_of
 from sandbox.aws.memory_guard import MemoryGuard
-from sandbox.aws.refusals import INCOMPLETE, TOO_LARGE, TOO_SLOW, Refused, send_refusal
+from sandbox.aws.refusals import INCOMPLETE, TOO_LARGE, Refused, send_refusal
 from sandbox.aws.signature import Request, check_claims, check_signature, pairs_of, read_signature
-from sandbox.bodies import BodyCutShort, BodyTooLarge, BodyTooSlow, read_at_most, replayed
+from sandbox.bodies import BodyCutShort, BodyTooLarge, read_at_most, replayed
 
 
 def _now() -> datetime:
@@ -40,6 +41,11 @@ class Door:
         self._secret = secret_access_key
         self._now = now
         self._memory = memory or MemoryGuard()
+        self._counts: Counter[str] = Counter()
+
+    def counts(self) -> dict[str, int]:
+        """Calls that were let through since the start, such as `dynamodb.PutItem`."""
+        return dict(self._counts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -64,7 +70,7 @@ class Door:
             service = signature.service
             check_claims(signature, request, self._key_id, self._now())
             check_service(signature)
-            limit = largest_body(service.decode())
+            limit = LARGEST_BODY[service.decode()]
             body = await _body(receive, limit, request.headers.get(b"content-length", b""))
             check_signature(signature, request, self._secret, body)
             call = call_of(request, signature, body)
@@ -74,6 +80,7 @@ class Door:
         except BodyCutShort:
             return
         else:
+            self._counts[f"{service.decode()}.{call.operation}"] += 1
             await self._inside(_scope(scope, call), replayed(call.body), _without_cors(send))
 
 
@@ -82,8 +89,6 @@ async def _body(receive: Receive, limit: int, announced: bytes) -> bytes:
         return await read_at_most(receive, limit, announced)
     except BodyTooLarge as error:
         raise Refused(TOO_LARGE, str(error)) from error
-    except BodyTooSlow as error:
-        raise Refused(TOO_SLOW, str(error)) from error
 
 
 def _scope(scope: Scope, call: Call) -> Scope:

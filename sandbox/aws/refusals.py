@@ -45,7 +45,6 @@ MALFORMED = Reason("SerializationException", "MalformedInput", status=400)
 TOO_LARGE = Reason("RequestEntityTooLargeException", "RequestEntityTooLarge", json_status=413, status=413)
 NO_ROOM = Reason("ThrottlingException", "Throttling", status=400)
 NO_ROOM_IN_QUEUE = Reason("RequestThrottled", "RequestThrottled", status=403)
-TOO_SLOW = Reason("RequestTimeoutException", "RequestTimeout", json_status=408, status=408)
 
 
 class Refused(Exception):

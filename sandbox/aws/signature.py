@@ -10,9 +10,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from botocore.utils import normalize_url_path
@@ -49,8 +49,7 @@ Headers = Mapping[bytes, bytes]
 Pairs = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(NamedTuple):
     """What a request says of its signature. `expires_s` is None where the signature stands in the header."""
 
     key_id: bytes
@@ -68,8 +67,7 @@ class Signature:
         return b"/".join((self.date, self.region, self.service, b"aws4_request"))
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request as it came: `path` and `query` are as on the wire, `headers` has each name once, in lower case."""
 
     method: bytes
@@ -132,18 +130,31 @@ def _from_query(query: Pairs) -> Signature:
 
 
 def _signature(credential: bytes, timestamp: bytes, names: bytes, signature: bytes, expires: int | None) -> Signature:
+    key_id, date, region, service = _scope_of(credential)
+    if not _TIMESTAMP.fullmatch(timestamp):
+        raise Refused(INCOMPLETE, "X-Amz-Date is needed, as 20260131T235959Z.")
+    signed = _signed_names(names)
+    if not _SIGNATURE.fullmatch(signature):
+        raise Refused(INCOMPLETE, "Signature must be 64 hexadecimal digits in lower case.")
+    return Signature(key_id, date, region, service, timestamp, signed, signature, expires)
+
+
+@lru_cache(maxsize=64)
+def _scope_of(credential: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Key id, date, region and service: the same for all calls of a client on one day. Raises Refused."""
     scope = _SCOPE.fullmatch(credential)
     if scope is None:
         raise Refused(INCOMPLETE, "Credential must be <key id>/<date>/<region>/<service>/aws4_request.")
-    if not _TIMESTAMP.fullmatch(timestamp):
-        raise Refused(INCOMPLETE, "X-Amz-Date is needed, as 20260131T235959Z.")
+    return scope[1], scope[2], scope[3], scope[4]
+
+
+@lru_cache(maxsize=64)
+def _signed_names(names: bytes) -> tuple[bytes, ...]:
+    """The names of SignedHeaders: the same for all calls of a kind. Raises Refused."""
     signed = tuple(names.split(b";"))
     if list(signed) != sorted(set(signed)) or not all(_NAME.fullmatch(name) for name in signed):
         raise Refused(INCOMPLETE, "SignedHeaders must be names in lower case, in order, each once.")
-    if not _SIGNATURE.fullmatch(signature):
-        raise Refused(INCOMPLETE, "Signature must be 64 hexadecimal digits in lower case.")
-    key_id, date, region, service = scope.groups()
-    return Signature(key_id, date, region, service, timestamp, signed, signature, expires)
+    return signed
 
 
 def check_claims(signature: Signature, request: Request, key_id: bytes, now: datetime) -> None:

@@ -21,8 +21,8 @@ from bench.stack import ROOT, end
 from bench.table import Table
 from bench.topic_publisher import digest_of
 from provision.names import CACHE, TOPIC
+from services.config import TOPIC_CAPACITY
 from services.momento_keys import for_sandbox
-from services.topic_buffer import CAPACITY
 from services.topic_feed import TopicFeed
 from services.topic_history import HistoryStatus, Source, TopicHistory
 from services.topic_status import FeedState, FeedStatus
@@ -46,11 +46,11 @@ class Arrived:
 
     def look(self, feed: TopicFeed) -> None:
         """Take in what came since the last look."""
-        snapshot = feed.snapshot(limit=CAPACITY, after=self.events)
+        snapshot = feed.snapshot(limit=TOPIC_CAPACITY, after=self.events)
         for event in snapshot.events:
             self.digest = digest_of(self.digest, str(event.raw))
         self.events += len(snapshot.events)
-        if snapshot.version > CAPACITY:
+        if snapshot.version > TOPIC_CAPACITY:
             self.rss_mb.append(rss_mb())
 
 

@@ -23,8 +23,8 @@ from bench.stack import ROOT
 from bench.table import Table, percentile
 from provision.names import CACHE, TOPIC
 from sandbox.momento.keys import KeyRing
+from services.config import TOPIC_CAPACITY
 from services.momento_keys import for_sandbox
-from services.topic_buffer import CAPACITY
 from services.topic_events import TopicEvent
 from services.topic_feed import TopicFeed
 from services.topic_status import FeedState, FeedStatus
@@ -59,7 +59,7 @@ def measure(folder: Path, kills: int = KILLS) -> Table:
         published.append((folder / str(number)).stat().st_size)
     _until(lambda: feed.status().state is FeedState.RECONNECTING, "the last loss")
     _until(lambda: threading.active_count() <= threads and _open_files() <= files, "what lost connections held")
-    status, events = feed.status(), feed.snapshot(limit=CAPACITY).events
+    status, events = feed.status(), feed.snapshot(limit=TOPIC_CAPACITY).events
     leaked = max(0, threading.active_count() - threads), max(0, _open_files() - files)
     growth = rss_mb() - rss
     feed.close()

@@ -9,6 +9,7 @@ import time
 import streamlit as st
 
 from pages import context, web_doors
+from provision.names import LOOPBACK
 from services import access
 from services.access import Person, Role, Served
 from services.errors import NotPermitted
@@ -51,7 +52,7 @@ def _served() -> Served:
 
 
 def _is_for_proxy(value: object) -> bool:
-    return bool(value) and value not in access.LOOPBACK
+    return bool(value) and value not in LOOPBACK
 
 
 def is_operator() -> bool:

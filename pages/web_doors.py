@@ -18,7 +18,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from services.access import LOOPBACK, OTHER_USER
+from provision.names import LOOPBACK
+from services.access import OTHER_USER
 from services.origins import is_address, same_origin
 from services.peers import is_other_user
 

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 TABLE_KEY = "Location"
+#: How long a location may be: nobody's town needs more characters.
+LOCATION_MAX_CHARACTERS = 128
+#: What a server that listens for this machine alone is bound to, and the names by which it is called there.
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 ROLE_POLICY = "WeatherStatsDemoPipes"
 #: The value of the tag `Project` on all that is made here.
 PROJECT = "weather-pipeline-dashboard"

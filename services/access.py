@@ -17,15 +17,13 @@ of a sign-in must be, and which provider sends what, is in docs/security.md.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from services.errors import NotConfigured
+from provision.names import LOOPBACK
+from services.operators import SUBJECT
 
-#: What a server that listens for this machine alone is bound to, and the names by which it is called there.
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 #: How long a sign-in counts, in seconds: a long working day.
 SIGN_IN_S = 12 * 3600
 #: How far the identity provider's clock may be ahead of ours, in seconds.
@@ -33,9 +31,6 @@ CLOCK_SKEW_S = 60
 #: The header by which the dashboard's own door tells that a connection was made by another user of this machine.
 OTHER_USER = "x-dashboard-other-user"
 
-#: How an entry of OPERATORS begins that names the claim `sub`, not an e-mail address.
-_SUBJECT = "sub:"
-_ADDRESS = re.compile(r"[^\s@*,;:<>\"]+@[^\s@*,;:<>\"]+")
 #: Headers that no browser sends with a websocket, and that proxies add; so are all that begin with one of the prefixes.
 _PROXY_HEADERS = frozenset(
     {"forwarded", "via", "true-client-ip", "client-ip", "cdn-loop", "remote-user", "remote-addr", "wl-proxy-client-ip"}
@@ -101,19 +96,6 @@ def _not_local(served: Served, headers: Collection[str]) -> str:
     return ""
 
 
-def operators_of(setting: str) -> frozenset[str]:
-    """The entries of OPERATORS: e-mail addresses, and `sub:` with a subject. Raises NotConfigured for anything else."""
-    entries = [entry for part in setting.split(",") if (entry := part.strip())]
-    for entry in entries:
-        subject = entry.startswith(_SUBJECT) and entry != _SUBJECT and entry.isprintable()
-        if not subject and not (_ADDRESS.fullmatch(entry) and entry.isprintable()):
-            raise NotConfigured(
-                f"OPERATORS has {entry[:80]!r}, which is neither an e-mail address nor sub: with a subject.",
-                "Write them with commas between, such as ann@example.com, sub:248289761001.",
-            )
-    return frozenset(entries)
-
-
 def signed_in_person(claims: Mapping[str, object], operators: Collection[str], now: float) -> Person:
     """Who it is by the claims of an OIDC identity token; `now` and the claim `iat` are epoch seconds.
 
@@ -124,10 +106,10 @@ def signed_in_person(claims: Mapping[str, object], operators: Collection[str], n
     stale = _not_fresh(claims.get("iat"), now)
     if stale:
         return Person(name, Role.VIEWER, stale)
-    if subject and _SUBJECT + subject in operators:
+    if subject and SUBJECT + subject in operators:
         # Not by the address, which need not be theirs: the audit log names who it is.
-        return Person(_SUBJECT + subject, Role.OPERATOR, "signed in, and named in OPERATORS")
-    addresses = {_same_case(entry) for entry in operators if not entry.startswith(_SUBJECT)}
+        return Person(SUBJECT + subject, Role.OPERATOR, "signed in, and named in OPERATORS")
+    addresses = {_same_case(entry) for entry in operators if not entry.startswith(SUBJECT)}
     if not email or _same_case(email) not in addresses:
         return Person(name, Role.VIEWER, "signed in, but not named in OPERATORS")
     if claims.get("email_verified") is not True:

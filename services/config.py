@@ -19,9 +19,12 @@ from enum import Enum
 from pathlib import Path
 
 from provision.names import StackNames
-from services import access, key_text, momento_keys
+from services import key_text, momento_keys
 from services.errors import NotConfigured
-from services.topic_buffer import CAPACITY
+from services.operators import operators_of
+
+#: How many messages of the topic are kept in memory unless TOPIC_EVENTS says otherwise.
+TOPIC_CAPACITY = 50_000
 
 
 class Target(Enum):
@@ -90,7 +93,7 @@ class AwsConfig:
 class TopicConfig:
     """How many events of the topic are kept in memory, and the file that outlives a restart (None for none)."""
 
-    events: int = CAPACITY
+    events: int = TOPIC_CAPACITY
     history: Path | None = None
 
 
@@ -130,7 +133,7 @@ def load(environment: Mapping[str, str], chain: CredentialChain, folder: Path = 
     Raises NotConfigured with the names of what is missing or wrong.
     """
     settings = {setting.name: _value(setting, environment) for setting in SETTINGS}
-    operators = access.operators_of(settings["OPERATORS"])
+    operators = operators_of(settings["OPERATORS"])
     target = _target(settings)
     topic = TopicConfig(_events(settings["TOPIC_EVENTS"]), _history(settings["TOPIC_HISTORY"], target, folder))
     watch = _watch_stream(settings["STREAM_WATCH"])
@@ -162,7 +165,7 @@ def _stack(prefix: str) -> StackNames:
 
 def _events(wanted: str) -> int:
     if not wanted:
-        return CAPACITY
+        return TOPIC_CAPACITY
     number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) <= len(str(_MOST_EVENTS)) else 0
     if not _FEWEST_EVENTS <= number <= _MOST_EVENTS:
         raise NotConfigured(

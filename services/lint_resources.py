@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from provision import names
+from provision.names import LOOPBACK
 from services import stack_settings
-from services.access import LOOPBACK
 from services.errors import NotAuthorized, NotFound
 from services.lint_finding import Finding, Severity
 from services.stack_settings import StackSettings, destination_label, pipe_label, queue_label

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlencode
 
+from provision.names import LOCATION_MAX_CHARACTERS
 from services.errors import InvalidInput
 from services.texts import encodable
 from services.topic_series import MAX_DRAWN, TYPES, WINDOWS, View, Window
-from services.weather import LOCATION_MAX_CHARACTERS
 
 #: The window of a view that names none.
 DEFAULT_WINDOW = "5m"

@@ -21,11 +21,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from provision.names import LOCATION_MAX_CHARACTERS
 from services.errors import InvalidInput
 from services.topic_events import TopicEvent
 from services.topic_series import Band, Latest, Picture, Rate, View
 from services.topic_status import FeedStatus
-from services.weather import LOCATION_MAX_CHARACTERS
 
 #: Events that the list shows, of how many that were received it is made, and at most how many new ones go at once.
 LISTED, LOOKED_AT, LISTED_AT_ONCE = 200, 2_000, 40

@@ -20,8 +20,8 @@ from itertools import islice
 
 from services.topic_events import PayloadKind, TopicEvent
 
-#: How many messages are kept unless told otherwise, and the bytes that they may take together.
-CAPACITY, BUDGET_BYTES = 50_000, 64_000_000
+#: The bytes that all messages may take together.
+BUDGET_BYTES = 64_000_000
 #: What a message takes beside its texts: the tuple, its numbers, and its place in the buffer.
 _ROW_BYTES = 320
 #: A typical message of the pipeline, whole. Whoever asks for more of them than the budget has room for gets that room.

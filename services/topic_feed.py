@@ -24,11 +24,12 @@ import grpc
 from momento_wire_types import cachepubsub_pb2, cachepubsub_pb2_grpc
 
 from services import topic_status
+from services.config import TOPIC_CAPACITY
 from services.errors import DashboardError, NotAuthorized, NotFound, Throttled, Unreachable
 from services.mishaps import Net
 from services.momento_channel import authorization, failure, open_data_channel
 from services.momento_keys import MomentoAddress
-from services.topic_buffer import CAPACITY, FeedSnapshot, Holding, TopicBuffer
+from services.topic_buffer import FeedSnapshot, Holding, TopicBuffer
 from services.topic_events import TopicEvent, parse_event
 from services.topic_history import HistoryStatus, TopicHistory
 from services.topic_series import TopicSeries
@@ -85,7 +86,7 @@ class TopicFeed:
         address: MomentoAddress,
         cache: str,
         topic: str,
-        capacity: int = CAPACITY,
+        capacity: int = TOPIC_CAPACITY,
         timing: FeedTiming | None = None,
         history: TopicHistory | None = None,
     ) -> None:

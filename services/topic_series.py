@@ -18,8 +18,8 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from provision.names import LOCATION_MAX_CHARACTERS
 from services.topic_events import EVENT_TYPES, TopicEvent
-from services.weather import LOCATION_MAX_CHARACTERS
 
 #: What a view may choose from; "other" is every message that is no weather event.
 TYPES = (*EVENT_TYPES, "other")

@@ -22,9 +22,8 @@ from services.record_pages import RecordPages
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-#: DynamoDB's limit for a partition key; nobody's town needs more than this many characters.
+#: DynamoDB's limit for a partition key.
 KEY_MAX_BYTES = 2048
-LOCATION_MAX_CHARACTERS = 128
 #: What the keys of the canary begin with (services/canary.py); nobody may enter such a location.
 RESERVED_PREFIX = "canary/"
 #: Temperatures in °F that the form takes: anything measured on Earth, with room.
@@ -104,11 +103,11 @@ def check_location(value: Any) -> str:
     text = str(value or "").strip()
     if not text:
         raise InvalidInput("Location", "Location is empty.", "Enter a name, such as Seattle.")
-    if len(text) > LOCATION_MAX_CHARACTERS:
+    if len(text) > names.LOCATION_MAX_CHARACTERS:
         raise InvalidInput(
             "Location",
             f"Location has {len(text)} characters.",
-            f"At most {LOCATION_MAX_CHARACTERS} are allowed.",
+            f"At most {names.LOCATION_MAX_CHARACTERS} are allowed.",
         )
     if '"' in text or "\\" in text:
         raise InvalidInput(

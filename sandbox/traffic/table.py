@@ -23,7 +23,6 @@ from sandbox.traffic.replay import WriteFailed
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 class NoSandbox(Exception):
@@ -43,7 +42,7 @@ def running_sandbox(environment: Mapping[str, str] = os.environ) -> SandboxState
         raise NoSandbox(f"No sandbox runs in {sandbox_state.directory()}. Start one with: python -m sandbox")
     if not state.ready:
         raise NoSandbox("The sandbox is not ready yet. Wait for it, or look at what `python -m sandbox` prints.")
-    if urlsplit(state.aws_endpoint).hostname not in _LOOPBACK:
+    if urlsplit(state.aws_endpoint).hostname not in names.LOOPBACK:
         raise NoSandbox(f"{state.aws_endpoint} is not on this machine. Traffic is replayed into the sandbox only.")
     return state
 

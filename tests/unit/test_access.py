@@ -14,10 +14,10 @@ from services.access import (
     Role,
     Served,
     local_person,
-    operators_of,
     signed_in_person,
 )
 from services.errors import NotConfigured
+from services.operators import operators_of
 
 LOCAL = ["localhost", "127.0.0.1"]
 NOW = 1_760_000_000

@@ -36,7 +36,7 @@ demo: $(RUNS)
 # Compiled modules are kept, whatever the shell says: the tests start a hundred processes, and each would compile all anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(TESTS)
-	@if [ "$$BROWSER" != 0 ]; then $(PY) -m tests.browser.chromium; fi
+	@if [ "$$BROWSER" != 0 ]; then $(PY) -m tests.support.chromium; fi
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 2 --reruns-delay 1 $(ARGS)
 
 lint: $(TESTS)

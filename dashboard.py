@@ -20,12 +20,12 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages import live_route
-from pages.bounds import VisitorBounds
-from pages.web_doors import WebDoors
-from services.errors import DashboardError, NotConfigured
-from services.live_push import LiveHub
-from services.runtime import registry
+from core.errors import DashboardError, NotConfigured
+from pages.frame.bounds import VisitorBounds
+from pages.frame.doors import WebDoors
+from pages.live_topic import route
+from services.app.runtime import registry
+from services.live.broadcast import LiveHub
 
 logger = logging.getLogger("dashboard")
 
@@ -120,6 +120,6 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     Path(__file__).parent / "pages" / "navigation.py",
     lifespan=lifespan,
-    routes=[live_route.route(hub)],
+    routes=[route.route(hub)],
     middleware=[Middleware(SecurityHeaders), Middleware(WebDoors), Middleware(VisitorBounds)],
 )

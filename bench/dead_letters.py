@@ -21,18 +21,18 @@ import boto3
 
 from bench.stack import ROOT, child_environment, running_sandbox
 from bench.table import Table
-from provision.names import CACHE, CACHE_PUT, QUEUE, TABLE, TOPIC_PUBLISH, pipe
+from core.aws import Aws
+from core.config import AwsAccess
+from core.momento_client import MomentoCache
+from core.momento_keys import for_sandbox
+from core.names import CACHE, CACHE_PUT, QUEUE, TABLE, TOPIC_PUBLISH, pipe
 from sandbox.state import SandboxState
-from services.aws import Aws
-from services.batch_writes import BatchWrites
-from services.config import AwsAccess
+from services.app.sandbox_admin import SandboxAdmin
 from services.dead_letters.queue import DeadLetterQueue
-from services.jobs import Control
-from services.momento import MomentoCache
-from services.momento_keys import for_sandbox
-from services.sandbox_admin import SandboxAdmin
-from services.weather import WeatherRecord
-from services.weather_changes import Change
+from services.jobs.jobs import Control
+from services.weather.batch_writes import BatchWrites
+from services.weather.changes import Change
+from services.weather.table import WeatherRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -20,12 +20,12 @@ from typing import Any
 from bench.stack import ROOT, end
 from bench.table import Table
 from bench.topic_publisher import digest_of
-from provision.names import CACHE, TOPIC
-from services.config import TOPIC_CAPACITY
-from services.momento_keys import for_sandbox
-from services.topic_feed import TopicFeed
-from services.topic_history import HistoryStatus, Source, TopicHistory
-from services.topic_status import FeedState, FeedStatus
+from core.config import TOPIC_CAPACITY
+from core.momento_keys import for_sandbox
+from core.names import CACHE, TOPIC
+from services.topic.history import HistoryStatus, Source, TopicHistory
+from services.topic.subscription import TopicFeed
+from services.topic.subscription_state import FeedState, FeedStatus
 
 RATE = 1_000
 #: What the feed's process may use of a core, and by how much its memory may grow once its buffer is full, in MB.

@@ -21,13 +21,13 @@ from pathlib import Path
 from bench.feed import rss_mb
 from bench.stack import ROOT
 from bench.table import Table, percentile
-from provision.names import CACHE, TOPIC
+from core.config import TOPIC_CAPACITY
+from core.momento_keys import for_sandbox
+from core.names import CACHE, TOPIC
 from sandbox.momento.keys import KeyRing
-from services.config import TOPIC_CAPACITY
-from services.momento_keys import for_sandbox
-from services.topic_events import TopicEvent
-from services.topic_feed import TopicFeed
-from services.topic_status import FeedState, FeedStatus
+from services.topic.events import TopicEvent
+from services.topic.subscription import TopicFeed
+from services.topic.subscription_state import FeedState, FeedStatus
 
 KILLS = 50
 RATE = 100

@@ -24,12 +24,12 @@ from playwright.sync_api import sync_playwright
 from bench.machine import rss_mib
 from bench.stack import ROOT, SandboxFailed, child_environment, end, running_sandbox, tail
 from bench.table import Table, percentile
-from provision import names
+from core import names
+from core.aws import Aws
+from core.config import AwsAccess
 from sandbox.state import SandboxState
-from services.aws import Aws
-from services.config import AwsAccess
-from services.log_queries import LogQuery
-from services.log_tail import LogTail, LogView
+from services.logs.queries import LogQuery
+from services.logs.tail import LogTail, LogView
 
 RECORDS = 100_000
 #: The records are spread over so many minutes up to now.

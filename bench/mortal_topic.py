@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 
-from provision.names import CACHE, TOPIC
+from core.names import CACHE, TOPIC
 from sandbox.momento.caches import Caches
 from sandbox.momento.grpc_listener import GrpcListener
 from sandbox.momento.keys import KeyRing

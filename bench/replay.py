@@ -13,7 +13,7 @@ import boto3
 from bench.stack import running_sandbox
 from bench.table import Table
 from bench.wire import Cache, Subscriber, momento
-from provision.names import CACHE_DELETE, CACHE_PUT, PIPES, QUEUE, TABLE, TOPIC_PUBLISH, pipe
+from core.names import CACHE_DELETE, CACHE_PUT, PIPES, QUEUE, TABLE, TOPIC_PUBLISH, pipe
 from sandbox.state import SandboxState
 from sandbox.traffic.cities import cities
 from sandbox.traffic.observation import Observation

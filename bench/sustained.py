@@ -18,7 +18,7 @@ from botocore.credentials import Credentials
 from bench.stack import running_sandbox
 from bench.table import Table, percentile
 from bench.wire import Subscriber, momento
-from provision.names import CACHE_DELETE, TABLE, pipe
+from core.names import CACHE_DELETE, TABLE, pipe
 from sandbox.state import SandboxState
 
 RATE = 300

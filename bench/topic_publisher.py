@@ -13,7 +13,7 @@ import json
 import random
 import sys
 
-from provision.names import CACHE, TOPIC
+from core.names import CACHE, TOPIC
 from sandbox.momento.caches import Caches
 from sandbox.momento.grpc_listener import GrpcListener
 from sandbox.momento.keys import KeyRing

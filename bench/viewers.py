@@ -27,10 +27,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from bench.dashboard import RunningDashboard, running_dashboard
 from bench.stack import admin_headers, running_sandbox
 from bench.table import Table, percentile
-from provision.names import CACHE, TOPIC
+from core.momento_client import MomentoCache
+from core.momento_keys import for_sandbox
+from core.names import CACHE, TOPIC
 from sandbox.state import SandboxState
-from services.momento import MomentoCache
-from services.momento_keys import for_sandbox
 
 BY_FRAGMENT, BY_PUSH = 50, 500
 SECONDS = 20

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import grpc
 from momento_wire_types import cacheclient_pb2, cacheclient_pb2_grpc, cachepubsub_pb2, cachepubsub_pb2_grpc
 
-from provision.names import CACHE, TOPIC
+from core.names import CACHE, TOPIC
 from sandbox.state import SandboxState
 
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from services import patience
-from services.acknowledged import NotAcknowledged
-from services.errors import (
+from core import patience
+from core.acknowledged import NotAcknowledged
+from core.errors import (
     DashboardError,
     InvalidInput,
     NotAuthorized,
@@ -21,8 +21,8 @@ from services.errors import (
     Throttled,
     Unreachable,
 )
-from services.mishaps import Net
-from services.shared import NotYet
+from core.mishaps import Net
+from services.jobs.cached_read import NotYet
 
 logger = logging.getLogger(__name__)
 

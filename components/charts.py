@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from services.topic_series import Rate
+from services.topic.series import Rate
 
 #: No chart gets more points than a browser draws without effort.
 MAX_POINTS = 1_000

@@ -11,9 +11,9 @@ import pandas as pd
 import streamlit as st
 
 from components import formats
-from services import execution_stages, log_export
-from services.execution_stages import Data, Stage
-from services.pipe_logs import Execution, LogRecord, Outcome
+from services.logs import export, stages
+from services.logs.executions import Execution, LogRecord, Outcome
+from services.logs.stages import Data, Stage
 
 SIGNS = {
     Outcome.SUCCEEDED: "✓ succeeded",
@@ -76,7 +76,7 @@ def facts(one: Execution, where: tzinfo) -> None:
 
 def timeline(records: Sequence[LogRecord]) -> None:
     """The stages as bars over time, and as a table."""
-    found = execution_stages.stages(records)[:DRAWN]
+    found = stages.stages(records)[:DRAWN]
     if not found:
         st.write("The log tells of no stage.")
         return
@@ -121,10 +121,10 @@ def _after(moment_ms: int | None, begin_ms: int) -> str:
 def data(records: Sequence[LogRecord]) -> None:
     """Payload, what was sent, request and answer; JSON as JSON, what was cut as text."""
     for title, field in (
-        ("Payload", execution_stages.payload(records)),
-        ("After the input template", execution_stages.sent(records)),
-        ("Request", execution_stages.request(records)),
-        ("Answer", execution_stages.response(records)),
+        ("Payload", stages.payload(records)),
+        ("After the input template", stages.sent(records)),
+        ("Request", stages.request(records)),
+        ("Answer", stages.response(records)),
     ):
         st.subheader(title)
         _field(field)
@@ -148,7 +148,7 @@ def _field(field: Data) -> None:
 
 def raw(one: Execution, records: Sequence[LogRecord]) -> None:
     """The records as they came, as far as a page takes them, and all of them as a file."""
-    text = log_export.records_jsonl(records)
+    text = export.records_jsonl(records)
     if len(text) > SHOWN_CHARACTERS:
         st.caption(f"The first {SHOWN_CHARACTERS:,} of {len(text):,} characters; the file has all of them.")
     st.code(text[:SHOWN_CHARACTERS], language=None, wrap_lines=True, height=300)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from components import formats
-from services.shared import Shared
+from services.jobs.cached_read import Shared
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from components import formats
 from components.boxes import error_box
-from services.jobs import JobState, Progress
+from services.jobs.jobs import JobState, Progress
 
 
 def show(progress: Progress, stop: Callable[[], None] | None, *, key: str) -> None:

@@ -22,7 +22,7 @@ _COMPONENT = f"{_PACKAGE}.{_NAME}"
 class Board(Protocol):
     """What mounting the board gives: values for this one run, None in all others."""
 
-    #: The event that the viewer selected, as services.live_wire names it.
+    #: The event that the viewer selected, as services.live.messages names it.
     selected: str | None
     #: Why the stream cannot be had: "unsupported", "refused" or "silent".
     unavailable: str | None

@@ -11,10 +11,10 @@ import streamlit as st
 
 from components import formats
 from components.execution_details import SIGNS
-from provision import names
-from services.log_queries import FOREIGN
-from services.log_store import ErrorGroup
-from services.pipe_logs import Execution, LogRecord
+from core import names
+from services.logs.executions import Execution, LogRecord
+from services.logs.queries import FOREIGN
+from services.logs.store import ErrorGroup
 
 #: Characters of a raw record that a cell shows.
 CELL = 300

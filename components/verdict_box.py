@@ -7,8 +7,8 @@ from typing import Literal
 
 import streamlit as st
 
-from services.texts import short
-from services.verdicts import Finding, Verdict
+from core.text import short
+from services.pipes.verdicts import Finding, Verdict
 
 Colour = Literal["green", "gray", "orange", "red"]
 

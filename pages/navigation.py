@@ -8,10 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from components.boxes import error_box
-from pages import context, sidebar, start
-from services.config import Target
-from services.errors import DashboardError, NotConfigured, SandboxNotRunning
-from services.mishaps import Net
+from core.config import Target
+from core.errors import DashboardError, NotConfigured, SandboxNotRunning
+from core.mishaps import Net
+from pages.frame import context, sidebar, start
 
 logger = logging.getLogger("dashboard")
 
@@ -29,19 +29,19 @@ except NotConfigured as error:
     st.stop()
 
 pages = [
-    st.Page("overview.py", title="Overview", icon=":material/dashboard:", default=True),
-    st.Page("weather.py", title="Weather", icon=":material/partly_cloudy_day:"),
-    st.Page("lookup.py", title="Lookup", icon=":material/search:"),
-    st.Page("live_topic.py", title="Live topic", icon=":material/sensors:", url_path="live-topic"),
-    st.Page("pipes.py", title="Pipes", icon=":material/valve:"),
-    st.Page("logs.py", title="Logs", icon=":material/list_alt:"),
-    st.Page("dead_letters.py", title="Dead letters", icon=":material/inbox:", url_path="dead-letters"),
-    st.Page("checks.py", title="Checks", icon=":material/fact_check:"),
-    st.Page("stack.py", title="Stack", icon=":material/stacks:"),
-    st.Page("audit.py", title="Audit", icon=":material/history_edu:"),
+    st.Page("overview/page.py", title="Overview", icon=":material/dashboard:", default=True),
+    st.Page("weather/page.py", title="Weather", icon=":material/partly_cloudy_day:", url_path="weather"),
+    st.Page("lookup/page.py", title="Lookup", icon=":material/search:", url_path="lookup"),
+    st.Page("live_topic/page.py", title="Live topic", icon=":material/sensors:", url_path="live-topic"),
+    st.Page("pipes/page.py", title="Pipes", icon=":material/valve:", url_path="pipes"),
+    st.Page("logs/page.py", title="Logs", icon=":material/list_alt:", url_path="logs"),
+    st.Page("dead_letters/page.py", title="Dead letters", icon=":material/inbox:", url_path="dead-letters"),
+    st.Page("checks/page.py", title="Checks", icon=":material/fact_check:", url_path="checks"),
+    st.Page("stack/page.py", title="Stack", icon=":material/stacks:", url_path="stack"),
+    st.Page("audit/page.py", title="Audit", icon=":material/history_edu:", url_path="audit"),
 ]
 if runtime.target is Target.SANDBOX:
-    pages.append(st.Page("sandbox.py", title="Sandbox", icon=":material/science:"))
+    pages.append(st.Page("sandbox/page.py", title="Sandbox", icon=":material/science:", url_path="sandbox"))
 # Streamlit writes white on a filled button whatever its colour, and the dark theme's primary colour is a light one, so
 # that open tabs and chosen segments can be read: filled buttons keep the dark tone in both themes.
 st.html(

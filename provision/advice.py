@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from provision import failures
+from core import failures
+from core.redaction import redacted
 from provision.errors import ProvisionFailed, error_code
-from provision.redaction import redacted
 
 _RIGHTS = "Give these credentials the right that is named; `python -m provision policy` prints all that are needed."
 _CREDENTIALS = "Sign in again, or correct the AWS keys and the clock of this machine."

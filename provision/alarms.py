@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from core.names import CACHE_DELETE, CACHE_PUT, FLOWS, TOPIC_PUBLISH, StackNames
 from provision.metrics import PIPES, QUEUES, TABLES
 from provision.model import Declared, Ref
-from provision.names import CACHE_DELETE, CACHE_PUT, FLOWS, TOPIC_PUBLISH, StackNames
 from provision.settings import StackSettings
 
 TOPIC = "alerts"

@@ -12,6 +12,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from core import aws, config
+from core.environment import read_environment
+from core.errors import DashboardError
+from core.momento_client import MomentoCache
+from core.redaction import guard_logs
+from core.text import printable
 from provision import plan_file, report
 from provision.advice import explain, is_told
 from provision.arguments import CHANGES, DONE, FAILED, POLICIES
@@ -19,15 +25,9 @@ from provision.executor import Executor
 from provision.model import Action, Plan
 from provision.observation import Seen, observe
 from provision.planner import plan_removal
-from provision.redaction import guard_logs
 from provision.stack import CACHE, TABLE
 from provision.stack_at_work import DoctorsCaches, Stack, access_of, stack_of
 from provision.warnings import warnings
-from services import aws, config
-from services.environment import read_environment
-from services.errors import DashboardError
-from services.momento import MomentoCache
-from services.texts import printable
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from core.names import FLOWS, StackNames
 from provision.metrics import PIPES, QUEUES, TABLES, WRITES
 from provision.model import Declared, Ref
-from provision.names import FLOWS, StackNames
 
 DASHBOARD = "dashboard"
 #: Columns of CloudWatch's grid, and the height of a picture in its rows.

@@ -9,11 +9,11 @@ from typing import TypeAlias
 
 from botocore.exceptions import ClientError
 
+from core.names import StackNames
 from provision import http_check, policies, quotas
 from provision.advice import explain, is_told
 from provision.clients import Caches, Clients
 from provision.errors import is_denied
-from provision.names import StackNames
 from provision.secret_text import SecretText
 from provision.stack import Place
 

@@ -8,7 +8,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
-from provision import failures
+from core import failures
 from provision.secret_text import SecretText
 
 #: What an API destination waits for an answer, in seconds (facts/aws-pipes.md, section 3).

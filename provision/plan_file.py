@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from core.private_files import read_private, reason, replace_private
 from provision.errors import ProvisionFailed
 from provision.model import Plan
-from provision.private_files import read_private, reason, replace_private
 from provision.report import plan_data
 from provision.settings import StackSettings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from provision.names import StackNames
+from core.names import StackNames
 from provision.stack import Place
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from core.names import FLOWS, StackNames
 from provision.clients import Clients
-from provision.names import FLOWS, StackNames
 
 
 @dataclass(frozen=True)

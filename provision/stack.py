@@ -17,10 +17,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.names import CACHE_DELETE, CACHE_PUT, PROJECT, TABLE_KEY, TOPIC_PUBLISH, StackNames
 from provision.alarms import declared_alarms
 from provision.dashboard import declared_dashboard
 from provision.model import Declared, Ref
-from provision.names import CACHE_DELETE, CACHE_PUT, PROJECT, TABLE_KEY, TOPIC_PUBLISH, StackNames
 from provision.partition import partition_of
 from provision.secret_text import SecretText
 from provision.settings import StackSettings

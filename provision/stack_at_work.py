@@ -6,23 +6,23 @@ import argparse
 import secrets
 from dataclasses import dataclass, fields, replace
 
+from core import aws
+from core.config import AwsAccess, Config, Target
+from core.errors import DashboardError
+from core.momento_client import MomentoCache
+from core.momento_keys import MomentoAddress
+from core.names import StackNames
+from core.sandbox_process import SandboxProcess
 from provision import plan_file
 from provision.clients import Clients
 from provision.errors import ProvisionFailed
 from provision.kinds.registry import Kinds, kinds
 from provision.model import Declared, Plan
-from provision.names import StackNames
 from provision.observation import Seen, observe, observe_settled
 from provision.planner import plan
 from provision.secret_text import SecretText
 from provision.settings import Profile, StackSettings
 from provision.stack import Place, declared, optional
-from services import aws
-from services.config import AwsAccess, Config, Target
-from services.errors import DashboardError
-from services.momento import MomentoCache
-from services.momento_keys import MomentoAddress
-from services.sandbox_process import SandboxProcess
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from core.names import StackNames
 from provision.clients import Clients
 from provision.errors import ProvisionFailed
-from provision.names import StackNames
 
 #: Seconds within which a change has to be in the cache. New pipes may take a while until they deliver.
 WITHIN_S = 180.0

@@ -15,11 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from core import descriptors
-from provision import names
-from provision.names import StackNames
-from provision.private_files import reason
-from provision.redaction import guard_logs
+from core import descriptors, names
+from core.names import StackNames
+from core.private_files import reason
+from core.redaction import guard_logs
 from sandbox import state as state_file
 from sandbox.callers_shell import keep_the_callers_shell_out
 from sandbox.lock import AlreadyRunning, hold, is_held
@@ -177,7 +176,7 @@ async def _serve(options: argparse.Namespace) -> int:
     """The exit code. Raises OSError for what keeps it from starting or from being kept."""
     # Imported late: `env` and `--help` need none of it, and it takes most of a second.
     from provision.settings import Profile
-    from sandbox.pipes.api_destination import ConnectionFailures
+    from sandbox.pipes.target.api_destination import ConnectionFailures
     from sandbox.server import Options, Sandbox
 
     names.choose(options.prefix)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from provision.private_files import open_private, own_folder
+from core.private_files import open_private, own_folder
 
 #: How often and how long a start tries: somebody who only asks whether a sandbox runs holds the lock for an instant.
 _TRIES, _PAUSE_S = 10, 0.05

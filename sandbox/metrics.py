@@ -18,8 +18,8 @@ from typing import Any, Protocol
 
 from sandbox.aws.calls import AwsCaller, AwsCallFailed
 from sandbox.aws.emulator_queues import oldest_sent_at
-from sandbox.aws.usage import Dimensions, Series, StatisticSet, Usage
-from sandbox.aws.usage_sqs import queue_series
+from sandbox.aws.usage.sqs import queue_series
+from sandbox.aws.usage.usage import Dimensions, Series, StatisticSet, Usage
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ import boto3
 import grpc
 from momento_wire_types import controlclient_pb2, controlclient_pb2_grpc
 
-from provision import names, stack
+from core import names
+from provision import stack
 from provision.clients import Clients
 from provision.errors import ProvisionFailed
 from provision.executor import Event, Executor, Phase

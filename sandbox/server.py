@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
-from provision import names
-from provision.private_files import reason
+from core import names
+from core.private_files import reason
 from provision.settings import Profile
 from sandbox import state as state_file
 from sandbox.admin import AdminApi
@@ -35,8 +35,8 @@ from sandbox.loopback_only import LoopbackOnly
 from sandbox.metrics import MetricsPublisher
 from sandbox.momento.keys import KeyRing
 from sandbox.momento.service import MomentoService
-from sandbox.pipes.api_destination import ConnectionFailures
 from sandbox.pipes.service import PipesService
+from sandbox.pipes.target.api_destination import ConnectionFailures
 from sandbox.provisioning import provision
 from sandbox.state import Part, SandboxState
 from sandbox.traffic_control import TrafficControl

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
-from provision.private_files import own_folder, read_private, reason, replace_private
+from core.private_files import own_folder, read_private, reason, replace_private
 
 #: Where the state file lives unless the variable SANDBOX_DIR says otherwise.
 DEFAULT_DIR = Path(__file__).resolve().parent.parent / ".sandbox"

@@ -20,9 +20,9 @@ from botocore.config import Config
 from hypothesis import HealthCheck, settings
 
 from bench.stack import running_sandbox
-from provision.names import TABLE, TABLE_KEY
+from core.names import TABLE, TABLE_KEY
 from sandbox.state import SandboxState
-from tests.browser.chromium import find_chromium, obstacle
+from tests.support.chromium import find_chromium, obstacle
 
 # No timed asserts: a machine that is busy with other tests is slow, not wrong.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -27,25 +27,23 @@ SCREEN = ("streamlit", "altair")
 #: The arrows. The longest name that fits a module rules it.
 ROOMS = {
     "core": Room(("core",), CLIENTS + SCREEN),
-    "dashboard": Room(("pages", "components", "services", "provision.names", "core"), CLIENTS),
-    "pages": Room(("pages", "components", "services", "provision.names", "core"), CLIENTS),
-    "components": Room(("components", "services", "provision.names"), CLIENTS),
+    "dashboard": Room(("pages", "components", "services", "core.names", "core"), CLIENTS),
+    "pages": Room(("pages", "components", "services", "core.names", "core"), CLIENTS),
+    "components": Room(("components", "services", "core.names"), CLIENTS),
     # What failed and what must not be shown is told in one way by the dashboard and by provisioning.
-    "services": Room(
-        ("services", "provision.names", "provision.failures", "provision.redaction", "provision.private_files"), SCREEN
-    ),
+    "services": Room(("services", "core.names", "core.failures", "core.redaction", "core.private_files"), SCREEN),
     # It holds the stack against its declaration, the only place that says what ought to be there. It only reads.
-    "services.stack": Room(("services", "provision"), SCREEN),
+    "services.stack.reader": Room(("services", "provision"), SCREEN),
     "provision": Room(("provision",), SCREEN),
-    "provision.names": Room(()),
-    "provision.private_files": Room(()),
+    "core.names": Room(()),
+    "core.private_files": Room(()),
     # The command line is put together from the rooms, as the dashboard is: it reads the same configuration.
     "provision.command_line": Room(("provision", "services"), SCREEN),
     "provision.stack_at_work": Room(("provision", "services"), SCREEN),
     "sandbox": Room(("sandbox", "provision", "core"), SCREEN),
     # It speaks Streamlit's protocol to a dashboard of another process.
-    "bench.viewers": Room(("bench", "sandbox", "services", "provision.names"), ("altair",)),
-    "bench": Room(("bench", "sandbox", "services", "provision.names"), SCREEN),
+    "bench.viewers": Room(("bench", "sandbox", "services", "core.names"), ("altair",)),
+    "bench": Room(("bench", "sandbox", "services", "core.names"), SCREEN),
 }
 OURS = {name.split(".")[0] for name in ROOMS} | {"tests"}
 
@@ -100,7 +98,7 @@ def kept_at_import(source: str) -> list[str]:
     def visit(node: ast.AST) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             return
-        if isinstance(node, ast.ImportFrom) and node.module == "provision.names":
+        if isinstance(node, ast.ImportFrom) and node.module == "core.names":
             found.extend(alias.name for alias in node.names if alias.name in CHOSEN)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "names":
             found.extend([node.attr] if node.attr in CHOSEN else [])
@@ -150,7 +148,7 @@ def test_names_of_the_stack_are_read_once_it_is_chosen(module: str) -> None:
 @pytest.mark.parametrize(
     ("source", "kept"),
     [
-        ("from provision.names import TABLE, TABLE_KEY", ["TABLE"]),
+        ("from core.names import TABLE, TABLE_KEY", ["TABLE"]),
         ("from provision import names\n_TABLE = ('TableName', names.TABLE)", ["TABLE"]),
         ("class A:\n    pipe = names.pipe('x')", ["pipe"]),
         ("from provision import names\ndef table(): return names.TABLE\nKEY = names.TABLE_KEY", []),
@@ -169,20 +167,20 @@ def test_every_room_of_the_design_has_modules() -> None:
 @pytest.mark.parametrize(
     ("module", "source", "offender"),
     [
-        ("pages.lookup", "import boto3", "boto3"),
-        ("pages.lookup", "from sandbox import state", "sandbox.state"),
-        ("pages.lookup", "from provision.stack import STACK", "provision.stack.STACK"),
+        ("pages.lookup.page", "import boto3", "boto3"),
+        ("pages.lookup.page", "from sandbox import state", "sandbox.state"),
+        ("pages.lookup.page", "from provision.stack import STACK", "provision.stack.STACK"),
         ("components.badges", "def draw():\n    from botocore.config import Config", "botocore.config.Config"),
-        ("components.badges", "import pages.lookup", "pages.lookup"),
-        ("services.aws", "import streamlit as st", "streamlit"),
-        ("services.aws", "if True:\n    import sandbox.state", "sandbox.state"),
-        ("services.aws", "from provision import apply", "provision.apply"),
-        ("services.stack_report", "from provision.model import Plan", "provision.model.Plan"),
-        ("provision.apply", "from services.config import Settings", "services.config.Settings"),
-        ("provision.apply", "from services.config import load", "services.config.load"),
+        ("components.badges", "import pages.lookup.page", "pages.lookup.page"),
+        ("core.aws", "import streamlit as st", "streamlit"),
+        ("core.aws", "if True:\n    import sandbox.state", "sandbox.state"),
+        ("core.aws", "from provision import apply", "provision.apply"),
+        ("services.stack.report", "from provision.model import Plan", "provision.model.Plan"),
+        ("provision.apply", "from core.config import Settings", "core.config.Settings"),
+        ("provision.apply", "from core.config import load", "core.config.load"),
         ("provision.command_line", "from sandbox.state import read", "sandbox.state.read"),
-        ("provision.names", "from . import stack", "provision.stack"),
-        ("sandbox.pipes.filters", "from ...services import errors", "services.errors"),
+        ("core.names", "from . import stack", "provision.stack"),
+        ("sandbox.pipes.syntax.filters", "from ...services import errors", "core.errors"),
         ("sandbox.server", "from streamlit.web import cli", "streamlit.web.cli"),
         ("sandbox.server", "from tests import conftest", "tests.conftest"),
     ],
@@ -194,10 +192,10 @@ def test_an_import_against_the_arrows_is_found(module: str, source: str, offende
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("pages.lookup", "import streamlit\nfrom components import badges\nfrom provision.names import TABLE"),
-        ("pages.lookup", "from provision import names"),
-        ("services.aws", "import boto3\nfrom .errors import NotFound"),
-        ("provision.command_line", "from services.config import Settings\nfrom services import aws"),
+        ("pages.lookup.page", "import streamlit\nfrom components import badges\nfrom core.names import TABLE"),
+        ("pages.lookup.page", "from provision import names"),
+        ("core.aws", "import boto3\nfrom .errors import NotFound"),
+        ("provision.command_line", "from core.config import Settings\nfrom services import aws"),
         ("sandbox.server", "import grpc\nfrom provision.apply import up\nfrom sandbox.momento import service"),
     ],
 )

@@ -7,11 +7,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from core.names import trouble_in
 from provision.clients import Clients
 from provision.errors import NotYet, error_code, error_message, is_missing, missing_is_fine
 from provision.kinds.kind import TAGS, ours_of, owner, without
 from provision.model import Declared, Observed
-from provision.names import trouble_in
 
 #: Declared of every pipe. Whether it runs or was stopped by somebody is not configuration; that it failed is seen here.
 CONDITION = "Condition"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from core.names import StackNames
 from provision.clients import Caches, Clients
 from provision.kinds.alarm import Alarm
 from provision.kinds.api_destination import ApiDestination
@@ -19,7 +20,6 @@ from provision.kinds.role import Role
 from provision.kinds.secret import Secret
 from provision.kinds.table import Table
 from provision.kinds.topic import Topic
-from provision.names import StackNames
 
 #: The word that `Declared.kind` has for it → the class at work.
 Kinds: TypeAlias = Mapping[str, Kind]

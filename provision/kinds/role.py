@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from core.names import ROLE_POLICY
 from provision.clients import Clients
 from provision.errors import is_missing, missing_is_fine
 from provision.kinds.kind import TAGS, as_dict, as_list, ours_of, owner
 from provision.model import Declared, Observed
-from provision.names import ROLE_POLICY
 
 TRUST = "Trust"
 POLICY = "Policy"

@@ -46,7 +46,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: Pipes speaks REST: its routes are in sandbox/pipes/http_api.py, and all of them are served.
+#: Pipes speaks REST: its routes are in sandbox/pipes/api/http_api.py, and all of them are served.
 PIPES = Service(
     name="pipes",
     signing_name="pipes",

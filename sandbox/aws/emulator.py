@@ -19,11 +19,11 @@ from sandbox.aws import emulator_cloudwatch, emulator_queues
 from sandbox.aws.allowed import EMULATED
 from sandbox.aws.calls import UNKNOWN_OPERATION, AwsCallFailed
 from sandbox.aws.iam_front import IamFront
-from sandbox.aws.logs_front import LogsFront
+from sandbox.aws.logs.front import LogsFront
 from sandbox.aws.query_protocol import QUERY_SERVICES, answer_of, form_of
 from sandbox.aws.stream_sizes import count_sizes
-from sandbox.aws.usage import Usage
-from sandbox.aws.usage_front import UsageFront
+from sandbox.aws.usage.front import UsageFront
+from sandbox.aws.usage.usage import Usage
 
 #: Service of a call -> (X-Amz-Target prefix, signing name, content type).
 _PROTOCOLS = {

@@ -2,7 +2,7 @@
 expressions. Its protocol is binary, so that a front before it would have to read and write CBOR.
 
 An alarm on an expression is kept and given back here; it is not evaluated, and stays in the state INSUFFICIENT_DATA.
-`tests/sandbox/test_gateway_contract.py` holds what is relied on here.
+`tests/sandbox/aws/test_gateway_contract.py` holds what is relied on here.
 """
 
 from __future__ import annotations

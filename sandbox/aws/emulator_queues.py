@@ -2,7 +2,7 @@
 
 The emulator goes through the whole queue for each message that it receives, deletes or hides: a queue of 20,000 takes
 0.1 s for ten of them. What is put in its place here answers the same and goes through the queue once.
-`tests/sandbox/test_gateway_contract.py` holds what is relied on here.
+`tests/sandbox/aws/test_gateway_contract.py` holds what is relied on here.
 """
 
 from __future__ import annotations

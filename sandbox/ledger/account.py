@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from sandbox.pipes.lanes import lane_of_key
+from sandbox.pipes.delivery.parallel_batches import lane_of_key
 
 #: How many of the last deliveries are known again when they come twice.
 _REMEMBERED = 20_000

@@ -8,14 +8,14 @@ from typing import Any
 
 from sandbox.aws.calls import AwsCaller
 from sandbox.momento.deliveries import element_fingerprint, fingerprint
-from sandbox.pipes.api_destination import with_body_parameters
-from sandbox.pipes.arns import parse_arn
-from sandbox.pipes.counters import written_at_ms
-from sandbox.pipes.destinations import Destination, Destinations
-from sandbox.pipes.events import event_of
-from sandbox.pipes.http_parameters import with_query
-from sandbox.pipes.json_paths import compact, is_path, parse
-from sandbox.pipes.plan import PipeIdentity, PipePlan, compile_plan
+from sandbox.pipes.log.counters import written_at_ms
+from sandbox.pipes.plan.plan import PipeIdentity, PipePlan, compile_plan
+from sandbox.pipes.stream.events import event_of
+from sandbox.pipes.syntax.arns import parse_arn
+from sandbox.pipes.syntax.http_parameters import with_query
+from sandbox.pipes.syntax.json_paths import compact, is_path, parse
+from sandbox.pipes.target.api_destination import with_body_parameters
+from sandbox.pipes.target.destinations import Destination, Destinations
 
 
 class NotObservable(Exception):

@@ -24,8 +24,8 @@ from sandbox.ledger.expectation import Expectation, NotObservable, expectation_o
 from sandbox.ledger.letters import Letter, LetterLog
 from sandbox.ledger.stream import StreamReader
 from sandbox.momento.deliveries import Deliveries, Seen
-from sandbox.pipes.destinations import DestinationUnusable
-from sandbox.pipes.json_paths import compact
+from sandbox.pipes.syntax.json_paths import compact
+from sandbox.pipes.target.destinations import DestinationUnusable
 
 #: Seconds that a pipe must have been seen at rest before what it has not done counts as lost.
 GRACE_S = 2.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.momento.http_request import Request
-from sandbox.pipes.json_paths import compact, parse
+from sandbox.pipes.syntax.json_paths import compact, parse
 
 #: How many numbers are kept when nobody takes them: some 20 MB.
 LIMIT = 500_000

@@ -31,11 +31,11 @@ from sandbox.persistence.emulator_stores import emulator_version
 from sandbox.persistence.keeper import Keeper, KeepingStatus
 from sandbox.persistence.snapshot_file import SnapshotFile, SnapshotRefused
 from sandbox.persistence.watched import watch
-from sandbox.pipes.errors import PipesError
-from sandbox.pipes.pipe import KeptPipe
-from sandbox.pipes.runner import Positions
+from sandbox.pipes.api.pipe import KeptPipe
+from sandbox.pipes.api.runner import Positions
+from sandbox.pipes.plan.errors import PipesError
 from sandbox.pipes.service import PipesService
-from sandbox.pipes.source import ShardPosition
+from sandbox.pipes.stream.source import ShardPosition
 
 _ABOUT, _PIPES = "about", "pipes"
 

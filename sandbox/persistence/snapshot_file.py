@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from provision.private_files import prepare_database, reason, safe_folder
+from core.private_files import prepare_database, reason, safe_folder
 from sandbox.persistence.change import Change, KeptList, Key, ListChange, MapChange, Snapshot
 
 FILE_NAME = "sandbox.db"

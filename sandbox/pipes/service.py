@@ -15,12 +15,12 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from sandbox.aws.calls import AwsCaller
-from sandbox.pipes.api_destination import ConnectionFailures
-from sandbox.pipes.control_plane import ControlPlane
-from sandbox.pipes.http_api import HttpApi
-from sandbox.pipes.metrics import Metric
-from sandbox.pipes.pipe import KeptPipe
-from sandbox.pipes.runtime import Runtime
+from sandbox.pipes.api.control_plane import ControlPlane
+from sandbox.pipes.api.http_api import HttpApi
+from sandbox.pipes.api.pipe import KeptPipe
+from sandbox.pipes.api.runtime import Runtime
+from sandbox.pipes.log.metrics import Metric
+from sandbox.pipes.target.api_destination import ConnectionFailures
 
 
 class PipesService:

@@ -11,9 +11,9 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from provision import names
-from provision.names import StackNames
-from provision.redaction import guard_logs
+from core import names
+from core.names import StackNames
+from core.redaction import guard_logs
 from sandbox.callers_shell import keep_the_callers_shell_out
 from sandbox.traffic.observation import BadRow, SourceError
 from sandbox.traffic.operations import DEFAULT_COUNT, count_for

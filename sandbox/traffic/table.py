@@ -11,9 +11,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from provision import names
+from core import names
+from core.names import TABLE_KEY
 from provision.advice import explain
-from provision.names import TABLE_KEY
 from sandbox import state as sandbox_state
 from sandbox.lock import is_held
 from sandbox.state import SandboxState
@@ -22,7 +22,6 @@ from sandbox.traffic.replay import WriteFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
 
 
 class NoSandbox(Exception):

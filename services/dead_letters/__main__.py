@@ -24,28 +24,35 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from provision import names
-from services import targets
-from services.audit import Audit
-from services.aws import Aws
-from services.dead_letters.cases import Casebook
-from services.dead_letters.evidence import from_log
+from core import names, target
+from core.aws import Aws
+from core.errors import DashboardError
+from core.momento_client import MomentoCache
+from core.text import printable
+from services.audit.log import Audit
+from services.cache.reconcile import Reconciler
+from services.dead_letters.diagnosis import Casebook
 from services.dead_letters.export import described, described_letter
-from services.dead_letters.letter import DeadLetter
-from services.dead_letters.memory import Memory
+from services.dead_letters.log_evidence import from_log
+from services.dead_letters.message import DeadLetter
 from services.dead_letters.orders import PER_SECOND, Sweep
 from services.dead_letters.purge import purge
 from services.dead_letters.queue import DeadLetterQueue, Look
 from services.dead_letters.repair import SLOWEST, Handle, deleting, repairing, work
+from services.dead_letters.repair_status import plan
 from services.dead_letters.results import KEPT, Report
-from services.dead_letters.standing import plan
-from services.dead_letters.telling import Telling, about, interrupting, looked, planned_words, unseen_of, unseen_words
-from services.errors import DashboardError
-from services.log_tail import LogTail, LogView
-from services.momento import MomentoCache
-from services.reconcile import Reconciler
-from services.texts import printable
-from services.weather import WeatherTable
+from services.dead_letters.saved import Memory
+from services.dead_letters.wording import (
+    Telling,
+    about,
+    interrupting,
+    looked,
+    planned_words,
+    unseen_of,
+    unseen_words,
+)
+from services.logs.tail import LogTail, LogView
+from services.weather.table import WeatherTable
 
 #: Letters that one command looks at, and how long it may take, in seconds. SQS holds 120,000 messages at most.
 MOST = 100_000
@@ -134,7 +141,7 @@ def _rate(text: str) -> float:
 
 @contextmanager
 def _parts() -> Iterator[Parts]:
-    _, access, address = targets.of_environment()
+    _, access, address = target.of_environment()
     aws, cache = Aws(access), MomentoCache(address)
     tail = LogTail(aws)
     try:

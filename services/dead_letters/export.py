@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from services.dead_letters.letter import DeadLetter
+from core.spreadsheets import harmless
+from services.dead_letters.message import DeadLetter
+from services.dead_letters.repair_status import Case
 from services.dead_letters.results import Result
-from services.dead_letters.standing import Case
-from services.spreadsheets import harmless
 
 COLUMNS = (
     *("message_id", "sent_at", "pipe", "condition", "cause", "cause_found", "standing", "why", "event", "location"),

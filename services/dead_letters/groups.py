@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.dead_letters.standing import Case, Standing
+from services.dead_letters.repair_status import Case, Standing
 
 #: Points of a group's trend.
 TREND_POINTS = 24

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from services.errors import DashboardError
+from core.errors import DashboardError
 
 if TYPE_CHECKING:
     from services.dead_letters.queue import DeadLetterQueue, Held

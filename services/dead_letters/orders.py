@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.dead_letters.cases import Pointed
-from services.dead_letters.letter import DeadLetter
-from services.errors import InvalidInput
+from core.errors import InvalidInput
+from services.dead_letters.diagnosis import Pointed
+from services.dead_letters.message import DeadLetter
 
 #: Letters a second unless somebody says otherwise: as many calls as the API destinations may make.
 PER_SECOND = 300.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from provision import names
-from services.audit import Audit
-from services.dead_letters.letter import DeadLetter
+from core import names
+from core.errors import InvalidInput
+from services.audit.log import Audit
+from services.dead_letters.message import DeadLetter
 from services.dead_letters.queue import DeadLetterQueue
-from services.errors import InvalidInput
 
 PURGE = "Purge the dead-letter queue"
 

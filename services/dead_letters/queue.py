@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from provision import names
-from services.acknowledged import acknowledged
-from services.aws import Aws, translated
+from core import names
+from core.acknowledged import acknowledged
+from core.aws import Aws, translated
+from core.errors import DashboardError, Throttled
 from services.dead_letters.holds import Holds
-from services.dead_letters.letter import DeadLetter, decode
-from services.errors import DashboardError, Throttled
+from services.dead_letters.message import DeadLetter, decode
 
 T = TypeVar("T")
 A = TypeVar("A")

@@ -17,15 +17,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from services.audit import Act, Audit
+from core.errors import DashboardError
+from services.audit.log import Act, Audit
+from services.cache.reconcile import Outcome, Reconciled, Reconciler
 from services.dead_letters.holds import Holds
-from services.dead_letters.letter import DeadLetter
+from services.dead_letters.message import DeadLetter
 from services.dead_letters.orders import Scope
 from services.dead_letters.queue import DeadLetterQueue, Held
 from services.dead_letters.results import HIDDEN, KEPT, Fate, Report, Rest, Result
-from services.errors import DashboardError
-from services.jobs import Control
-from services.reconcile import Outcome, Reconciled, Reconciler
+from services.jobs.jobs import Control
 
 #: Failures in a row that stop the work: the target does not recover while it is hammered.
 FAILURES = 5

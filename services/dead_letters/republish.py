@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 
-from provision import names
-from services.cache_document import NUMBERS
-from services.dead_letters.records import Hydrated, StreamRecord
+from core import names
+from core.errors import DashboardError
+from core.momento_client import MomentoCache
+from services.cache.document import NUMBERS
 from services.dead_letters.repair import Handle, Task
 from services.dead_letters.results import Fate, Result
-from services.errors import DashboardError
-from services.momento import MomentoCache
+from services.dead_letters.stream_records import Hydrated, StreamRecord
 
 
 def message(record: StreamRecord) -> str:

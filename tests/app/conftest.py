@@ -8,14 +8,14 @@ import pytest
 import streamlit as st
 
 from bench.stack import RunningSandbox, running_sandbox
-from provision import names
-from provision.names import CACHE, QUEUE
+from core import names
+from core.names import CACHE, QUEUE
 from sandbox.state import SandboxState
-from services.runtime import registry
-from services.sandbox_admin import SandboxAdmin
-from tests.app.wire import momento
+from services.app.runtime import registry
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients, aim_at
-from tests.sandbox.running_pipeline import quiet
+from tests.support.running_pipeline import quiet
+from tests.support.wire import momento
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from provision.names import CACHE_DELETE, TABLE
+from core.names import CACHE_DELETE, TABLE
 from sandbox.state import SandboxState
-from services.audit import Entry, Stage
-from services.runtime import registry
-from tests.app.screen import navigation, open_page, ran, type_into
-from tests.app.wire import item
+from services.app.runtime import registry
+from services.audit.log import Entry, Stage
 from tests.conftest import AwsClients, wait_until
+from tests.support.screen import navigation, open_page, ran, type_into
+from tests.support.wire import item
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_filling_the_cache(own_aws: AwsClients, since: float) -> None:
 def test_the_canary(own_aws: AwsClients, since: float) -> None:
     page = ran(navigation())
     page.query_params["show"] = "Canary"
-    page = ran(page.switch_page("checks.py"))
+    page = ran(page.switch_page("checks/page.py"))
     next(button for button in page.button if button.label == "Start the canary").click().run()
     next(button for button in page.button if button.label == "Stop the canary").click().run()
 

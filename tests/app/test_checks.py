@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from provision.names import CACHE_PUT, PIPES, QUEUE, TABLE, pipe
+from core.names import CACHE_PUT, PIPES, QUEUE, TABLE, pipe
 from sandbox.state import SandboxState
-from services.canary import CanaryRun, CanaryStatus, Stage
-from services.runtime import registry
-from tests.app.screen import has_table, metrics, navigation, open_page, ran, table, words
-from tests.app.wire import item
+from services.app.runtime import registry
+from services.tracking.canary import CanaryRun, CanaryStatus, Stage
 from tests.conftest import AwsClients, wait_until
+from tests.support.screen import has_table, metrics, navigation, open_page, ran, table, words
+from tests.support.wire import item
 
 #: A canary that came no further than the table.
 LOST = CanaryStatus(10, 0.0, 15.0, (CanaryRun(0.0, ((Stage.WRITTEN, 4.0),)),), 1, 1)
@@ -23,7 +23,7 @@ def open_tab(name: str) -> AppTest:
     """The page with one of its tabs open."""
     screen = ran(navigation())
     screen.query_params["show"] = name
-    return ran(screen.switch_page("checks.py"))
+    return ran(screen.switch_page("checks/page.py"))
 
 
 def click(page: AppTest, label: str) -> AppTest:
@@ -93,7 +93,7 @@ def test_an_operator_starts_the_canary_sees_it_pass_and_stops_it() -> None:
 def test_a_viewer_can_neither_start_the_canary_nor_is_offered_to(monkeypatch: pytest.MonkeyPatch) -> None:
     page = open_tab("Canary")
     (start,) = [button for button in page.button if button.label == "Start the canary"]
-    monkeypatch.setattr("services.access.LOOPBACK", frozenset())
+    monkeypatch.setattr("services.app.access.LOOPBACK", frozenset())
 
     page = ran(start.click())
 

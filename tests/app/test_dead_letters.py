@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from provision import names
-from provision.names import CACHE_PUT, TABLE, TOPIC_PUBLISH, pipe
+from core import names
+from core.names import CACHE_PUT, TABLE, TOPIC_PUBLISH, pipe
 from sandbox.state import SandboxState
-from services.audit_acts import acts
+from services.app.pipeline import Pipeline
+from services.app.runtime import registry
+from services.app.sandbox_admin import SandboxAdmin
+from services.audit.acts import acts
 from services.dead_letters.orders import Order
 from services.dead_letters.repair import deleting
-from services.pipeline import Pipeline
-from services.runtime import registry
-from services.sandbox_admin import SandboxAdmin
-from tests.app.screen import metrics, open_page, ran, table, words
-from tests.app.wire import dead_letter, item
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import quiet
+from tests.support.running_pipeline import quiet
+from tests.support.screen import metrics, open_page, ran, table, words
+from tests.support.wire import dead_letter, item
 
 
 def send(aws: AwsClients, url: str, *bodies: str) -> None:
@@ -215,7 +215,7 @@ def test_a_reader_is_offered_nothing_and_a_click_all_the_same_is_refused(
     page.text_input(key="letters_why").set_value("drill")
     page = ran(page)
 
-    monkeypatch.setattr("services.access.LOOPBACK", frozenset())
+    monkeypatch.setattr("services.app.access.LOOPBACK", frozenset())
     page = ran(page.button(key="letters_yes").click())
 
     assert "is for operators only" in in_dialog(page)

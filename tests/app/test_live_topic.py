@@ -9,17 +9,17 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from pages.live_event import Selection
-from pages.live_export import events_of
-from provision.names import TABLE
+from core.names import TABLE
+from pages.live_topic.event import Selection
+from pages.live_topic.export import events_of
 from sandbox.state import SandboxState
-from services import live_view
-from services.runtime import registry
-from services.topic_events import TopicEvent
-from services.topic_status import FeedState
-from tests.app.screen import navigation, open_page, ran, table, words
-from tests.app.wire import item, publish
+from services.app.runtime import registry
+from services.live import address
+from services.topic.events import TopicEvent
+from services.topic.subscription_state import FeedState
 from tests.conftest import AwsClients, wait_until
+from tests.support.screen import navigation, open_page, ran, table, words
+from tests.support.wire import item, publish
 
 STATE = "Refreshing each second"
 
@@ -106,7 +106,7 @@ def test_a_link_shows_the_view_that_it_names(sandbox_target: SandboxState) -> No
     page.query_params["location"] = ["Oslo", "Bergen"]
     page.query_params["type"] = ["REMOVE"]
 
-    ran(ran(page).switch_page("live_topic.py"))
+    ran(ran(page).switch_page("live_topic/page.py"))
 
     (board,) = boards(page)
     assert "/live/updates?window=1h&location=Bergen&location=Oslo&type=REMOVE" in board.json
@@ -240,5 +240,5 @@ def test_the_events_of_a_view_can_be_taken_away(sandbox_target: SandboxState) ->
     buttons: list[Any] = list(ran(page).get("download_button"))
 
     assert [button.proto.label for button in buttons] == ["CSV", "JSON lines", "Parquet"]
-    assert events_of(feed, live_view.view("1m", [name], []), time.time()) == [event]
-    assert events_of(feed, live_view.view("1m", [name], []), time.time() + 61) == []
+    assert events_of(feed, address.view("1m", [name], []), time.time()) == [event]
+    assert events_of(feed, address.view("1m", [name], []), time.time() + 61) == []

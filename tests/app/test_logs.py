@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from provision.names import CACHE_PUT, PIPES, TABLE, TOPIC_PUBLISH, log_group, pipe
+from core.names import CACHE_PUT, PIPES, TABLE, TOPIC_PUBLISH, log_group, pipe
 from sandbox.state import SandboxState
-from services.log_tail import LogState, LogTail
-from services.sandbox_admin import SandboxAdmin
-from tests.app.screen import navigation, ran, table, words
-from tests.app.wire import item
+from services.app.sandbox_admin import SandboxAdmin
+from services.logs.tail import LogState, LogTail
 from tests.conftest import AwsClients, wait_until
+from tests.support.screen import navigation, ran, table, words
+from tests.support.wire import item
 
 
 def logs_page(**parameters: str) -> AppTest:
@@ -26,7 +26,7 @@ def logs_page(**parameters: str) -> AppTest:
     ran(screen)
     for name, value in parameters.items():
         screen.query_params[name] = value
-    return ran(screen.switch_page("logs.py"))
+    return ran(screen.switch_page("logs/page.py"))
 
 
 def town() -> str:

@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import lookup_load
-from provision import names
-from provision.names import CACHE, TABLE
+from core import names
+from core.momento_client import MomentoCache
+from core.names import CACHE, TABLE
+from pages.lookup import load_test
 from sandbox.state import SandboxState
-from services.jobs import JobState
-from services.momento import MomentoCache
-from services.pipeline import Pipeline
-from services.runtime import registry
-from services.sandbox_admin import SandboxAdmin
-from tests.app.screen import metrics, open_page, ran, table, type_into, words
-from tests.app.wire import cached, item, momento
+from services.app.pipeline import Pipeline
+from services.app.runtime import registry
+from services.app.sandbox_admin import SandboxAdmin
+from services.jobs.jobs import JobState
 from tests.conftest import AwsClients, wait_until
+from tests.support.screen import metrics, open_page, ran, table, type_into, words
+from tests.support.wire import cached, item, momento
 
 pytestmark = pytest.mark.usefixtures("empty_table")
 
@@ -148,7 +148,7 @@ def test_a_viewer_cannot_fill_the_cache(aws: AwsClients, client: MomentoCache, m
     client.delete(CACHE, "Rjukan")
     page = choose("Rjukan")
     page.checkbox(key="lookup_fill").set_value(True)
-    monkeypatch.setattr("services.access.LOOPBACK", frozenset())
+    monkeypatch.setattr("services.app.access.LOOPBACK", frozenset())
 
     ran(page.button(key="lookup_through_go").click())
 
@@ -222,7 +222,7 @@ def test_a_cache_item_without_a_record_is_an_orphan_and_is_deleted(client: Momen
 def test_a_viewer_is_not_offered_a_repair(client: MomentoCache, monkeypatch: pytest.MonkeyPatch) -> None:
     client.set(CACHE, "Ghost", cached("Ghost"), 60)
     page = compare("Ghost")
-    monkeypatch.setattr("services.access.LOOPBACK", frozenset())
+    monkeypatch.setattr("services.app.access.LOOPBACK", frozenset())
 
     ran(page.button(key="lookup_repair").click())
 
@@ -253,7 +253,7 @@ def test_a_link_shows_the_location_that_it_names(aws: AwsClients, client: Moment
     page = open_page("overview")
     page.query_params["location"] = "Kautokeino"
 
-    ran(page.switch_page("lookup.py"))
+    ran(page.switch_page("lookup/page.py"))
 
     assert "Location: Kautokeino" in words(page)
     assert "The cache and the table agree." in boxes(page)
@@ -358,7 +358,7 @@ def test_a_load_test_that_costs_money_is_confirmed_by_the_tables_name(
     aws: AwsClients, client: MomentoCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_through(aws, client, "Dear Oslo")
-    monkeypatch.setattr(lookup_load, "costs_money", lambda: True)
+    monkeypatch.setattr(load_test, "costs_money", lambda: True)
     page = open_tab("Load test")
     page.number_input(key="load_reads").set_value(10)
 
@@ -443,7 +443,7 @@ def test_a_plan_that_is_declined_changes_nothing(client: MomentoCache) -> None:
 
 def test_viewers_see_the_result_and_start_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     page = open_tab("Agreement")
-    monkeypatch.setattr("services.access.LOOPBACK", frozenset())
+    monkeypatch.setattr("services.app.access.LOOPBACK", frozenset())
 
     ran(page.button(key="agreement_go").click())
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from provision.names import CACHE_PUT, QUEUE, pipe
+from core.names import CACHE_PUT, QUEUE, pipe
 from sandbox.state import SandboxState
-from services.sandbox_admin import SandboxAdmin
-from tests.app.screen import metrics, navigation, open_page, ran, words
-from tests.app.wire import dead_letter
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients, wait_until
+from tests.support.screen import metrics, navigation, open_page, ran, words
+from tests.support.wire import dead_letter
 
 CALM = "Nothing beside the pipes"
 

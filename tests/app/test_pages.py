@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from bench.stack import RunningSandbox, running_sandbox
-from provision.names import QUEUE, TABLE
+from core.aws import Aws
+from core.names import QUEUE, TABLE
 from sandbox.state import SandboxState
-from services.audit import Audit
-from services.aws import Aws
-from tests.app.screen import PAGES, open_page, words
-from tests.app.wire import dead_letter, item, publish
+from services.audit.log import Audit
 from tests.conftest import AwsClients
-from tests.sandbox.running_pipeline import aws_access
+from tests.support.running_pipeline import aws_access
+from tests.support.screen import PAGES, open_page, words
+from tests.support.wire import dead_letter, item, publish
 
 EMPTY = {
     "overview": "Nothing beside the pipes: the topic is live, and the queue is empty.",

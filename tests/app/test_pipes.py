@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import access
-from provision.names import CACHE_DELETE, CACHE_PUT, FLOWS, PIPES, QUEUE, TABLE, TOPIC_PUBLISH, pipe
+from core.names import CACHE_DELETE, CACHE_PUT, FLOWS, PIPES, QUEUE, TABLE, TOPIC_PUBLISH, pipe
+from pages.frame import access
 from sandbox.state import SandboxState
-from services import access as access_rules
-from services.sandbox_admin import SandboxAdmin
-from tests.app.screen import open_page, ran, table, words
-from tests.app.wire import item
+from services.app import access as access_rules
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients, wait_until
+from tests.support.screen import open_page, ran, table, words
+from tests.support.wire import item
 
 
 def shown_until(page: AppTest, condition: Callable[[str], bool], what: str) -> str:

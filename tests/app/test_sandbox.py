@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import web_doors
-from provision.names import TABLE
+from core.names import TABLE
+from pages.frame import doors
 from sandbox.state import SandboxState
-from services.fault_switches import SWITCHES
-from services.runtime import registry
-from services.sandbox_admin import SandboxAdmin
-from tests.app.screen import open_page, ran, table, words
-from tests.app.wire import item
+from services.app.fault_switches import SWITCHES
+from services.app.runtime import registry
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import drain_queue
+from tests.support.running_pipeline import drain_queue
+from tests.support.screen import open_page, ran, table, words
+from tests.support.wire import item
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,7 +59,7 @@ def test_where_the_configuration_says_so_nobody_is_an_operator_without_a_sign_in
 def test_a_click_whose_connection_is_gone_changes_nothing(admin: SandboxAdmin, monkeypatch: pytest.MonkeyPatch) -> None:
     page = open_page("sandbox")
     # As on a server, where every connection has headers: what these show cannot be left out by going away.
-    monkeypatch.setattr(web_doors, "in_use", True)
+    monkeypatch.setattr(doors, "in_use", True)
 
     assert "Changing the sandbox is for operators only" in words(click(page, "Start traffic"))
     assert admin.status()["traffic"].get("progress") is None

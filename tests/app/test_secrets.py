@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.app.screen import navigation, ran, words
+from tests.support.screen import navigation, ran, words
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CLAIMS = base64.urlsafe_b64encode(json.dumps({"t": "g", "jti": "Qz7momentoJti"}).encode()).decode().rstrip("=")

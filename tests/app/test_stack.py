@@ -12,14 +12,14 @@ from botocore.awsrequest import AWSResponse
 from streamlit.testing.v1 import AppTest
 
 from bench.stack import RunningSandbox, running_sandbox
-from provision import names
-from provision.names import StackNames
+from core import names
+from core.names import StackNames
 from sandbox.state import SandboxState
-from services.runtime import registry
-from services.weather import WeatherRecord
-from tests.app.screen import navigation, open_page, ran, table, words
+from services.app.runtime import registry
+from services.weather.table import WeatherRecord
 from tests.conftest import AwsClients, wait_until
-from tests.sandbox.running_pipeline import put_and_follow, running_pipeline
+from tests.support.running_pipeline import put_and_follow, running_pipeline
+from tests.support.screen import navigation, open_page, ran, table, words
 
 STACK = StackNames("team-1")
 
@@ -42,7 +42,7 @@ def open_against(profile: str) -> AppTest:
     """The page, held against that profile."""
     screen = ran(navigation())
     screen.query_params["compare"] = profile
-    return ran(screen.switch_page("stack.py"))
+    return ran(screen.switch_page("stack/page.py"))
 
 
 def standings(page: AppTest) -> dict[str, str]:

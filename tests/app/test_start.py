@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from streamlit.config import get_option, set_option
 
-from services.config import SETTINGS
-from services.runtime import registry
-from services.sandbox_process import read_state, running
-from tests.app.screen import navigation, open_page, ran, words
+from core.config import SETTINGS
+from core.sandbox_process import read_state, running
+from services.app.runtime import registry
 from tests.conftest import wait_until
+from tests.support.screen import navigation, open_page, ran, words
 
 SECRET = "s3cret-Dr0wssap"
 
@@ -148,5 +148,5 @@ def test_every_page_says_so_while_the_sandbox_is_gone(settings: pytest.MonkeyPat
     wait_until(lambda: not running() and not sandbox.starting, what="the sandbox to be gone")
 
     for script in ("overview", "weather", "lookup", "live_topic", "pipes", "dead_letters", "sandbox"):
-        page = ran(page.switch_page(f"{script}.py"))
+        page = ran(page.switch_page(f"{script}/page.py"))
         assert [title.value for title in page.title] == ["The sandbox is not running"]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from provision.names import TABLE
-from services.runtime import registry
-from tests.app.screen import open_page, ran, table, type_into, words
+from core.names import TABLE
+from services.app.runtime import registry
 from tests.conftest import AwsClients, wait_until
+from tests.support.screen import open_page, ran, table, type_into, words
 
 pytestmark = pytest.mark.usefixtures("empty_table")
 

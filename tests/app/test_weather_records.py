@@ -12,14 +12,14 @@ from streamlit.config import get_option, set_option
 from streamlit.testing.v1 import AppTest
 
 from bench.stack import running_sandbox
-from provision.names import TABLE
-from services.batch_writes import BatchWrites
-from services.runtime import registry
-from services.weather_changes import Change
-from tests.app.screen import metrics, open_page, ran, table, type_into, words
+from core.names import TABLE
+from services.app.runtime import registry
+from services.weather.batch_writes import BatchWrites
+from services.weather.changes import Change
 from tests.app.test_weather import GOOD, click, fill, items, save
-from tests.app.wire import item
 from tests.conftest import AwsClients, aim_at, wait_until
+from tests.support.screen import metrics, open_page, ran, table, type_into, words
+from tests.support.wire import item
 
 pytestmark = pytest.mark.usefixtures("empty_table")
 
@@ -80,7 +80,7 @@ def test_a_table_of_any_size_is_shown_page_by_page(aws: AwsClients) -> None:
 
 
 def test_a_search_goes_on_step_by_step(aws: AwsClients, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.record_pages.SEARCH_STEP", 20)
+    monkeypatch.setattr("services.weather.paging.SEARCH_STEP", 20)
     put(aws, *(item(f"Town {number:03}") for number in range(45)), item("Oslo"), item("Os"))
 
     page = ran(open_page("weather").text_input(key="weather_prefix").set_value("Os"))

@@ -21,8 +21,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, exp
 
 from bench.stack import ROOT, child_environment, end, tail
 from sandbox.state import SandboxState
-from tests.browser.chromium import FLAGS, find_chromium, obstacle
 from tests.conftest import wait_until
+from tests.support.chromium import FLAGS, find_chromium, obstacle
 
 HERE = Path(__file__).parent
 SCREENSHOTS = ROOT / "screenshots"

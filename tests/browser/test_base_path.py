@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from provision.names import TABLE
+from core.names import TABLE
 from sandbox.state import SandboxState
-from tests.app.wire import item
-from tests.browser.dashboards import started_dashboard
-from tests.browser.viewer import PAGES, expect_no_failure, expect_title, go_to, open_page
 from tests.conftest import AwsClients
+from tests.support.dashboards import started_dashboard
+from tests.support.viewer import PAGES, expect_no_failure, expect_title, go_to, open_page
+from tests.support.wire import item
 
 
 @pytest.fixture(scope="module")

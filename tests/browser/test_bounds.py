@@ -15,12 +15,12 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bench.stack import ROOT, child_environment, end
-from pages.bounds import LARGEST_FRAME, MOST_UPLOADS, SPARE
+from pages.frame.bounds import LARGEST_FRAME, MOST_UPLOADS, SPARE
 from sandbox.state import SandboxState
 from tests.browser.conftest import free_port
-from tests.browser.dashboards import Dashboard
-from tests.browser.raw_viewers import raw_viewers
 from tests.conftest import wait_until
+from tests.support.dashboards import Dashboard
+from tests.support.raw_viewers import raw_viewers
 
 #: Fewer than macOS's 256, so that fewer loads tell a leak.
 LIMIT = 160

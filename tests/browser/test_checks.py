@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.accessibility import expect_fit_for_everybody
-from tests.browser.viewer import expect_no_failure, expect_title, open_page
+from tests.support.accessibility import expect_fit_for_everybody
+from tests.support.viewer import expect_no_failure, expect_title, open_page
 
 #: What each tab shows, in the order in which they are opened.
 TABS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import chromium
+from tests.support import chromium
 
 
 def program(folder: Path, name: str, exit_code: int) -> Path:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from provision.names import QUEUE, TABLE
+from core.names import QUEUE, TABLE
 from sandbox.state import SandboxState
-from services.sandbox_admin import SandboxAdmin
-from tests.app.wire import item
-from tests.browser.viewer import (
+from services.app.sandbox_admin import SandboxAdmin
+from tests.conftest import AwsClients
+from tests.support.running_pipeline import quiet
+from tests.support.viewer import (
     badge,
     cell,
     expect_no_failure,
@@ -24,8 +25,7 @@ from tests.browser.viewer import (
     open_page,
     select_letter,
 )
-from tests.conftest import AwsClients
-from tests.sandbox.running_pipeline import quiet
+from tests.support.wire import item
 
 #: How long a page may take to show a failure with its cause, and a repair its end (ms).
 PATIENCE_MS = 40_000

@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.browser.viewer import open_page
+from tests.support.viewer import open_page
 
 #: What a page gets from each of the dashboard's doors, at the address that it is given.
 _KNOCK = """async (url) => {

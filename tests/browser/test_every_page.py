@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from provision.names import QUEUE, TABLE
+from core.aws import Aws
+from core.names import QUEUE, TABLE
 from sandbox.state import SandboxState
-from services.audit import Audit
-from services.aws import Aws
-from tests.app.wire import dead_letter, item, publish
-from tests.browser.accessibility import expect_fit_for_everybody, violations
-from tests.browser.viewer import PAGES, expect_no_failure, go_to, open_page
+from services.audit.log import Audit
 from tests.conftest import AwsClients
-from tests.sandbox.running_pipeline import aws_access
+from tests.support.accessibility import expect_fit_for_everybody, violations
+from tests.support.running_pipeline import aws_access
+from tests.support.viewer import PAGES, expect_no_failure, go_to, open_page
+from tests.support.wire import dead_letter, item, publish
 
 #: What each page shows once it is complete.
 CONTENT = {

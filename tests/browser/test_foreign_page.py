@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
-from provision import names
+from core import names
 from sandbox.state import SandboxState
-from services.sandbox_admin import SandboxAdmin
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients
 
 ATTACK = """async ([aws, admin, queue]) => {

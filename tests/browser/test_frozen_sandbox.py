@@ -17,7 +17,7 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.browser.dashboards import started_dashboard
+from tests.support.dashboards import started_dashboard
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from sandbox.state import SandboxState
-from services.sandbox_admin import SandboxAdmin
-from tests.browser.viewer import PAGES, expect_no_failure, expect_title, main, open_page
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients, wait_until
+from tests.support.viewer import PAGES, expect_no_failure, expect_title, main, open_page
 
 #: How long a page may take to say so: its own refresh, and ten seconds for which a failure counts (ms).
 PATIENCE_MS = 40_000

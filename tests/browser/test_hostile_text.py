@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Dialog, Page, Request, expect
 
-from provision.names import CACHE_PUT, QUEUE, TABLE, log_group, pipe
+from core.names import CACHE_PUT, QUEUE, TABLE, log_group, pipe
 from sandbox.state import SandboxState
-from tests.app.wire import dead_letter, publish
-from tests.browser.viewer import (
+from tests.conftest import AwsClients
+from tests.support.viewer import (
     badge,
     cell,
     enter,
@@ -30,7 +30,7 @@ from tests.browser.viewer import (
     pick,
     select_letter,
 )
-from tests.conftest import AwsClients
+from tests.support.wire import dead_letter, publish
 
 ELSEWHERE = "elsewhere.invalid"
 IMAGE = f"![pixel](http://{ELSEWHERE}/pixel.png)"

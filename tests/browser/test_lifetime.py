@@ -14,9 +14,9 @@ from playwright.sync_api import Page, expect
 from bench.stack import end, read_state
 from sandbox.lock import is_held
 from sandbox.state import SandboxState
-from tests.browser.dashboards import Dashboard, started_dashboard
-from tests.browser.viewer import expect_no_failure, expect_title, go_to, main, open_page
 from tests.conftest import wait_until
+from tests.support.dashboards import Dashboard, started_dashboard
+from tests.support.viewer import expect_no_failure, expect_title, go_to, main, open_page
 
 #: How long a sandbox may take to come up or to end on a busy machine, in seconds.
 PATIENCE_S = 60

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from provision.names import TABLE
+from core.names import TABLE
 from sandbox.state import SandboxState
-from services.sandbox_admin import SandboxAdmin
-from tests.app.wire import item, publish
-from tests.browser.viewer import cell, expect_no_failure, go_to, main, open_page
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients
+from tests.support.viewer import cell, expect_no_failure, go_to, main, open_page
+from tests.support.wire import item, publish
 
 STREAM = "**/live/updates*"
 

@@ -8,12 +8,12 @@ import uuid
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from provision.names import TABLE
+from core.names import TABLE
 from sandbox.state import SandboxState
-from services.sandbox_admin import SandboxAdmin
-from tests.app.wire import item
-from tests.browser.viewer import cell, expect_no_failure, expect_title, main, open_page, pick
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients
+from tests.support.viewer import cell, expect_no_failure, expect_title, main, open_page, pick
+from tests.support.wire import item
 
 #: How long the log, the page's own refresh and a busy machine may take (ms).
 PATIENCE_MS = 40_000

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from provision.names import CACHE, TABLE
+from core.momento_client import MomentoCache
+from core.names import CACHE, TABLE
 from sandbox.state import SandboxState
-from services.momento import MomentoCache
-from services.sandbox_admin import SandboxAdmin
-from tests.app.wire import item, momento
-from tests.browser.accessibility import expect_fit_for_everybody
-from tests.browser.viewer import badge, cell, expect_no_failure, look_up, main, open_page, pick
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients, wait_until
+from tests.support.accessibility import expect_fit_for_everybody
+from tests.support.viewer import badge, cell, expect_no_failure, look_up, main, open_page, pick
+from tests.support.wire import item, momento
 
 PATIENCE_MS = 40_000
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from services.sandbox_admin import SandboxAdmin
-from tests.browser.dashboards import started_dashboard
-from tests.browser.raw_viewers import raw_viewers
-from tests.browser.viewer import PAGES
+from services.app.sandbox_admin import SandboxAdmin
+from tests.support.dashboards import started_dashboard
+from tests.support.raw_viewers import raw_viewers
+from tests.support.viewer import PAGES
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import free_port
-from tests.browser.dashboards import started_dashboard
-from tests.browser.oidc_provider import running_provider
-from tests.browser.viewer import expect_no_failure, open_page
+from tests.support.dashboards import started_dashboard
+from tests.support.oidc_provider import running_provider
+from tests.support.viewer import expect_no_failure, open_page
 
 _SECRETS = """
 [auth]

@@ -7,10 +7,10 @@ import uuid
 import pytest
 from playwright.sync_api import Page, expect
 
-from provision.names import TABLE
-from tests.app.wire import item
-from tests.browser.viewer import badge, enter, expect_no_failure, go_to, look_up, main, open_page, pick
+from core.names import TABLE
 from tests.conftest import AwsClients
+from tests.support.viewer import badge, enter, expect_no_failure, go_to, look_up, main, open_page, pick
+from tests.support.wire import item
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from provision.names import QUEUE, TABLE
+from core.names import QUEUE, TABLE
 from sandbox.state import SandboxState
-from services.fault_switches import SWITCHES
-from services.sandbox_admin import SandboxAdmin
-from tests.app.wire import item
-from tests.browser.viewer import cell, expect_no_failure, main, open_page, select_letter
+from services.app.fault_switches import SWITCHES
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients
+from tests.support.viewer import cell, expect_no_failure, main, open_page, select_letter
+from tests.support.wire import item
 
 #: How long a page may take to say so: its own refresh, and a subscription's back-off before it tries again (ms).
 PATIENCE_MS = 40_000

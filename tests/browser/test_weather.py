@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from provision.names import TABLE
-from tests.app.wire import item
-from tests.browser.viewer import cell, expect_no_failure, main, open_page
+from core.names import TABLE
 from tests.conftest import AwsClients, wait_until
+from tests.support.viewer import cell, expect_no_failure, main, open_page
+from tests.support.wire import item
 
 #: Height of a table's rows, its header included, in pixels.
 ROW = 35

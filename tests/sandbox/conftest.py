@@ -8,9 +8,9 @@ import pytest
 
 from bench.wire import Cache, Subscriber, momento
 from sandbox.state import SandboxState
-from services.sandbox_admin import SandboxAdmin
+from services.app.sandbox_admin import SandboxAdmin
 from tests.conftest import AwsClients
-from tests.sandbox.running_pipeline import drain_queue, quiet
+from tests.support.running_pipeline import drain_queue, quiet
 
 
 @pytest.fixture

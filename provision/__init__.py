@@ -1,0 +1,1 @@
+"""The stack as declared resources: plan, apply, verify, tear down."""

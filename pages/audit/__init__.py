@@ -1,0 +1,1 @@
+"""The page Audit: `page` is the script."""

@@ -1,0 +1,1 @@
+"""The page Lookup: `page` is the script; one module for each tab."""

@@ -1,0 +1,1 @@
+"""The page Sandbox: `page` is the script, `ledger` its table of each pipe's records."""

@@ -1,0 +1,1 @@
+"""The page Stack: `page` is the script, `view` its table of resources."""

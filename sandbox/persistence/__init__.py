@@ -1,0 +1,1 @@
+"""Keeps the sandbox in a file between runs; `persistence` is the whole."""

@@ -1,0 +1,1 @@
+"""Replays weather into the sandbox: sources, pace and operations."""

@@ -1,6 +1,6 @@
-"""The dead-letter queue: what is in it, what each message points at, and how what it tells of is put right."""
+"""The dead-letter queue: its messages, why each failed, and how to repair what it points at.
 
-from services.dead_letters.message import DeadLetter, decode
-from services.dead_letters.queue import DeadLetterQueue, Depth, Look, QueueBusy, QueueFacts
-
-__all__ = ["DeadLetter", "DeadLetterQueue", "Depth", "Look", "QueueBusy", "QueueFacts", "decode"]
+Face: `queue` reads and deletes messages, `message` decodes one; `monitor` looks for all viewers; `diagnosis` joins
+record, cause and both sides of the key; `repair_jobs` repairs, republishes, deletes and purges, each an act of the
+audit log.
+"""

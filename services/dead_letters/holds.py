@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from core.errors import DashboardError
-
-if TYPE_CHECKING:
-    from services.dead_letters.queue import DeadLetterQueue, Held
+from services.dead_letters.message import DeadLetter
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +23,33 @@ logger = logging.getLogger(__name__)
 _RENEWED_AT, _SURE_AT = 0.6, 0.1
 
 
+@dataclass(frozen=True)
+class Held:
+    """A message that is held for work, with the handle that deletes or releases it; hidden `until` (monotonic s)."""
+
+    letter: DeadLetter
+    handle: str
+    until: float = 0.0
+
+
+class Queue(Protocol):
+    """What is needed of the queue whose messages are held."""
+
+    @property
+    def hold_s(self) -> float:
+        """How long a hold lasts, in seconds."""
+
+    def hold_on(self, held: Sequence[Held]) -> Mapping[str, Held]:
+        """Holds them for longer: those of which SQS took it, by message id."""
+
+    def release(self, handles: Iterable[str]) -> None:
+        """Shows them to everybody again."""
+
+
 class Holds:
     """The messages that one look or one piece of work holds. As a block: at its end all are released."""
 
-    def __init__(self, queue: DeadLetterQueue) -> None:
+    def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()

@@ -22,7 +22,7 @@ from core import names
 from core.acknowledged import acknowledged
 from core.aws import Aws, translated
 from core.errors import DashboardError, Throttled
-from services.dead_letters.holds import Holds
+from services.dead_letters.holds import Held, Holds
 from services.dead_letters.message import DeadLetter, decode
 
 T = TypeVar("T")
@@ -76,15 +76,6 @@ class Look:
     complete: bool
     about: int
     hidden: int = 0
-
-
-@dataclass(frozen=True)
-class Held:
-    """A message that is held for work, with the handle that deletes or releases it; hidden `until` (monotonic s)."""
-
-    letter: DeadLetter
-    handle: str
-    until: float = 0.0
 
 
 class DeadLetterQueue:

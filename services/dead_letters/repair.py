@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 from core.errors import DashboardError
 from services.audit.log import Act, Audit
 from services.cache.reconcile import Outcome, Reconciled, Reconciler
-from services.dead_letters.holds import Holds
+from services.dead_letters.holds import Held, Holds
 from services.dead_letters.message import DeadLetter
 from services.dead_letters.orders import Scope
-from services.dead_letters.queue import DeadLetterQueue, Held
+from services.dead_letters.queue import DeadLetterQueue
 from services.dead_letters.results import HIDDEN, KEPT, Fate, Report, Rest, Result
 from services.jobs.jobs import Control
 

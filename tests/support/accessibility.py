@@ -24,9 +24,12 @@ _AXE = Axe().axe_script
 #: Width of what is inside of the page, and of the page itself.
 _WIDTHS = """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
     .map(part => [part.scrollWidth, part.clientWidth])"""
-#: Some colours fade from one theme to the other; a fade that is replaced by another one is rejected.
-_TRANSITIONS_ENDED = """() => Promise.allSettled(document.getAnimations()
-    .filter(animation => animation instanceof CSSTransition).map(animation => animation.finished))"""
+#: Some colours fade from one theme to the other; a fade that is replaced by another one is rejected, and one whose
+#: element is not drawn does not end at all.
+_TRANSITIONS_ENDED = """() => Promise.race([
+    Promise.allSettled(document.getAnimations()
+        .filter(animation => animation instanceof CSSTransition).map(animation => animation.finished)),
+    new Promise(done => setTimeout(done, 5000))])"""
 
 
 def expect_fit_for_everybody(page: Page, what: str) -> None:

@@ -250,7 +250,11 @@ def test_an_hour_without_anything_to_do_is_idle_and_not_an_alarm(stage: Stage) -
     pipeline = stage.pipeline
     later = Doctor(pipeline.book, pipeline.pipes, pipeline.log, pipeline.watch_status, clock=lambda: time.time() + 3600)
 
-    assert [pipe.finding.verdict for pipe in later.examine().pipes] == [Verdict.IDLE] * len(FLOWS)
+    # The log says of the last executions a moment later than the stream that they are over.
+    wait_until(
+        lambda: [pipe.finding.verdict for pipe in later.examine().pipes] == [Verdict.IDLE] * len(FLOWS),
+        what="each pipe to be idle",
+    )
 
 
 def test_after_all_of_it_the_ledger_is_that_of_somebody_who_saw_everything(stage: Stage) -> None:

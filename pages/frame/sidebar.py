@@ -119,7 +119,8 @@ def _loops(pipeline: Pipeline) -> None:
     for loop in pipeline.loops:
         late_s = loop.late_s(now)
         if late_s is not None:
-            st.badge(f"{loop.name.capitalize()}: no read for {formats.age(late_s)}", icon=":material/history:", color="orange")
+            words = f"{loop.name.capitalize()}: no read for {formats.age(late_s)}"
+            st.badge(words, icon=":material/history:", color="orange")
 
 
 def _no_sandbox(runtime: Runtime, error: SandboxNotRunning) -> None:

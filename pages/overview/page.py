@@ -139,8 +139,7 @@ def _live() -> None:
 
 
 def _as_of(health: Health) -> str:
-    unread = any(pipe.evidence.log_problem for pipe in health.pipes)
-    log = "the log cannot be read" if unread else f"the log is {health.late_s:.1f} s behind"
+    log = "the log cannot be read" if health.log_unread else f"the log is {health.late_s:.1f} s behind"
     words = f"As of {formats.clock(health.at, context.viewer_zone())}; {log}."
     return f"{words} Rates are those of ten seconds. Each box leads to its page."
 

@@ -110,9 +110,9 @@ def _ledger(health: Health, wanted: str | None) -> None:
     )
     pipe_ledger({pipe.flow: pipe.ledgers[window] for pipe in health.pipes if wanted in (None, pipe.flow)})
     since = max(watch.since, health.complete_since, health.at - window)
+    log = "The log cannot be read" if health.log_unread else f"The log is {health.late_s:.1f} s behind"
     st.caption(
-        f"Writes since {formats.clock(since, context.viewer_zone())}. The log is {health.late_s:.1f} s behind, "
-        "and counts as in flight what it cannot tell yet."
+        f"Writes since {formats.clock(since, context.viewer_zone())}. {log}, and what it cannot tell yet counts as in flight."
     )
     where = context.viewer_zone()
     if health.complete_since > health.at - window:

@@ -76,6 +76,11 @@ class Health:
     written_rate: float | None
     complete_since: float
 
+    @property
+    def log_unread(self) -> bool:
+        """Whether the pipes' log could not be read: `late_s` says nothing then."""
+        return any(pipe.evidence.log_problem for pipe in self.pipes)
+
 
 @dataclass(frozen=True)
 class _LogRead:

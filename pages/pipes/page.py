@@ -111,10 +111,8 @@ def _ledger(health: Health, wanted: str | None) -> None:
     pipe_ledger({pipe.flow: pipe.ledgers[window] for pipe in health.pipes if wanted in (None, pipe.flow)})
     since = max(watch.since, health.complete_since, health.at - window)
     log = "The log cannot be read" if health.log_unread else f"The log is {health.late_s:.1f} s behind"
-    st.caption(
-        f"Writes since {formats.clock(since, context.viewer_zone())}. {log}, and what it cannot tell yet counts as in flight."
-    )
     where = context.viewer_zone()
+    st.caption(f"Writes since {formats.clock(since, where)}. {log}; what it does not show yet counts as in flight.")
     if health.complete_since > health.at - window:
         st.text("There were too many changes to keep them all: older ones of this window are not counted.")
     if watch.gap_at is not None and watch.gap_at > health.at - window:

@@ -91,8 +91,13 @@ def _repaired(folder: Path) -> tuple[tuple[str, ...], bool]:
     """Letters of KEYS changes whose keys the cache lacks, repaired: the row, and whether all that has to hold held."""
     with running_sandbox(folder) as running:
         state = running.state
-        keys = (state.aws_access_key_id, state.aws_secret_access_key)
-        aws = Aws(AwsAccess(state.region, *keys, endpoint_url=state.aws_endpoint))
+        access = AwsAccess(
+            state.region,
+            access_key_id=state.aws_access_key_id,
+            secret_access_key=state.aws_secret_access_key,
+            endpoint_url=state.aws_endpoint,
+        )
+        aws = Aws(access)
         cache = MomentoCache(
             for_sandbox(state.momento_host, state.momento_port, state.momento_http_endpoint, state.momento_api_key)
         )

@@ -136,7 +136,10 @@ def _execution(pipe: str, at_ms: int, chance: random.Random) -> Iterator[dict[st
 def _service(state: SandboxState) -> tuple[list[tuple[str, str]], bool]:
     """What the services behind the page take, in this process."""
     access = AwsAccess(
-        state.region, state.aws_access_key_id, state.aws_secret_access_key, endpoint_url=state.aws_endpoint
+        state.region,
+        access_key_id=state.aws_access_key_id,
+        secret_access_key=state.aws_secret_access_key,
+        endpoint_url=state.aws_endpoint,
     )
     aws = Aws(access)
     calls: list[int] = []

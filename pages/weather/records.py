@@ -47,8 +47,10 @@ def view() -> View:
         known = None
     if known is not None and not state.get("weather_stale"):
         return known
+    # Asked for here: what reads runs in a thread of its own, which knows no viewer.
+    size = _size()
     try:
-        _read(lambda: views.again(pages, known) if known else views.first(pages, _size()))
+        _read(lambda: views.again(pages, known) if known else views.first(pages, size))
     except DashboardError:
         if known is None:
             raise

@@ -56,6 +56,17 @@ def labels(page: AppTest) -> list[str]:
     return [button.label for button in page.button]
 
 
+def test_what_reads_in_the_background_asks_nothing_of_the_viewer(
+    aws: AwsClients, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(aws, item("Oslo"))
+
+    assert "Oslo" in set(table(open_page("weather"), "Weather records")["Location"])
+
+    # Streamlit says so of each thread that asks for a session and has none.
+    assert [record.message for record in caplog.records if "'shared read'" in record.getMessage()] == []
+
+
 def test_a_table_of_any_size_is_shown_page_by_page(aws: AwsClients) -> None:
     put(aws, *(item(f"Town {number:03}") for number in range(60)))
     page = open_page("weather")

@@ -118,7 +118,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
         "sandbox.pipes.delivery",
     ),
     "sandbox.pipes": ("sandbox.aws", "sandbox.pipes"),
-    "sandbox.momento": ("core", "sandbox.http_server", "sandbox.faults", "sandbox.pipes.syntax"),
+    "sandbox.momento": ("core", "sandbox.bodies", "sandbox.http_server", "sandbox.faults", "sandbox.pipes.syntax"),
     "sandbox.ledger": ("sandbox.aws", "sandbox.momento", "sandbox.pipes"),
     "sandbox.persistence": ("core", "sandbox.garbage", "sandbox.aws", "sandbox.http_server", "sandbox.pipes"),
     "sandbox.traffic": ("core", "provision", "sandbox.state", "sandbox.lock", "sandbox.callers_shell"),

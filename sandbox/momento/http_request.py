@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
+from sandbox.bodies import BodyCutShort, BodyTooLarge, read_at_most
 from sandbox.momento.errors import InvalidArgument, TooLarge
 
 Message = MutableMapping[str, Any]
@@ -89,24 +90,13 @@ def read_head(scope: Message, receive: Receive) -> Request:
 
 async def read_body(request: Request, most: int) -> Request:
     """The request with its whole body, of which no more than `most` bytes are read. Raises ClientGone and TooLarge."""
-    too_large = TooLarge(f"Request limit exceeded: {most} bytes", "request_size_limit_exceeded")
-    # The parser has refused a length that is no number, and one beside Transfer-Encoding.
-    if int(request.headers.get(b"content-length", b"0")) > most:
-        raise too_large
-    chunks: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > most:
-            raise too_large
-        chunks.append(chunk)
-        more = message.get("more_body", False)
-    return replace(request, body=b"".join(chunks))
+    try:
+        body = await read_at_most(request.receive, most, request.headers.get(b"content-length", b""))
+    except BodyTooLarge:
+        raise TooLarge(f"Request limit exceeded: {most} bytes", "request_size_limit_exceeded") from None
+    except BodyCutShort:
+        raise ClientGone from None
+    return replace(request, body=body)
 
 
 def split_path(scope: Message) -> tuple[str, tuple[str, ...]]:

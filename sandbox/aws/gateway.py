@@ -9,16 +9,14 @@ states the capacity that AWS would.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox.aws.json_http import header, service_of
 from sandbox.aws.partiql import PARTIQL, refuse_partiql_writes
 from sandbox.aws.read_capacity import with_true_capacity
-
-_CREDENTIAL = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/]+/([^/]+)/aws4_request")
 
 #: DynamoDB operations after which a stream may hold a new record.
 _TABLE_WRITES = frozenset(
@@ -41,8 +39,6 @@ _EVENTS_CHANGES = frozenset(
         "DeleteApiDestination",
     }
 )
-#: Services whose calls may change what a role may do.
-_CHANGING_ROLES = frozenset({"iam", "cloudformation"})
 _SECRETS = frozenset({"ApiKeyValue", "Password", "ClientSecret"})
 
 
@@ -63,18 +59,14 @@ class Gateway:
         self._pipes = pipes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._emulator(scope, receive, send)
-            return
-        headers = {name: value for name, value in scope["headers"] if name in (b"authorization", b"x-amz-target")}
-        service = _signed_service(headers.get(b"authorization", b""))
+        service = service_of(scope)
         if service == "pipes":
             await self._pipes.asgi(scope, receive, send)
             return
-        if service in _CHANGING_ROLES:
+        if service == "iam":
             await self._emulator(scope, receive, _after_start(send, self._pipes.notify_iam_change))
             return
-        target, _, operation = headers.get(b"x-amz-target", b"").decode("latin-1").partition(".")
+        target, _, operation = header(scope, b"x-amz-target").decode("latin-1").partition(".")
         if target == "DynamoDB_20120810" and operation in PARTIQL:
             await refuse_partiql_writes(self._emulator, scope, receive, send)
             return
@@ -90,11 +82,6 @@ class Gateway:
         if target == "DynamoDB_20120810" and operation == "GetItem":
             return _Rewritten(send, with_true_capacity)
         return send
-
-
-def _signed_service(authorization: bytes) -> str:
-    found = _CREDENTIAL.search(authorization.decode("latin-1"))
-    return found.group(1) if found else ""
 
 
 def _after_start(send: Send, notify: Callable[[], None]) -> Send:

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-_REGION = re.compile(rb"Credential=[^/,\s]+/\d{8}/([^/]+)/[^/]+/aws4_request")
+_SCOPE = re.compile(rb"Credential=[^/,\s]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
 def header(scope: Scope, name: bytes) -> bytes:
@@ -22,8 +22,14 @@ def header(scope: Scope, name: bytes) -> bytes:
 
 def region_of(scope: Scope) -> str:
     """The region that a call is signed for, empty when it is not signed."""
-    found = _REGION.search(header(scope, b"authorization"))
+    found = _SCOPE.search(header(scope, b"authorization"))
     return found.group(1).decode() if found else ""
+
+
+def service_of(scope: Scope) -> str:
+    """The service that a call is signed for, empty when it is not signed."""
+    found = _SCOPE.search(header(scope, b"authorization"))
+    return found.group(2).decode() if found else ""
 
 
 async def read_body(receive: Receive) -> bytes:

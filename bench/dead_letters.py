@@ -1,6 +1,6 @@
 """Looking at a queue of dead letters and repairing it: how long it takes, that all is seen, and what memory it needs.
 
-Measured are the commands in a process of their own, its start included, as somebody on call has them.
+Measured are the commands in a process of their own, its start included, as an operator on call has them.
 """
 
 from __future__ import annotations

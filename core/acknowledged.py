@@ -17,7 +17,7 @@ class NotAcknowledged(Unreachable):
     """Raised when a write was sent and not acknowledged: it may have been made, or not."""
 
 
-#: After these the call had been sent, and nobody knows what AWS made of it.
+#: After these the call had been sent, and what AWS made of it is unknown.
 _SENT = (ReadTimeoutError, ConnectionClosedError, ResponseStreamingError, ResponseParserError, NotAnAnswer)
 
 

@@ -53,7 +53,7 @@ def watch(events: BaseEventHooks) -> None:
 
 
 def _examine(http_response: Any, parsed: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
-    # Without a stream it came over no wire: somebody of this process made it.
+    # Without a stream it came over no wire: this process made it.
     if http_response.status_code >= 300 or http_response.raw is None:
         return
     why = _fault(http_response.content, parsed, model)

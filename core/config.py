@@ -149,7 +149,7 @@ def _value(setting: Setting, environment: Mapping[str, str]) -> str:
 
 
 def shown(text: str) -> str:
-    """A setting's value for a message, if it is short: somebody may have pasted a key into the wrong place."""
+    """A setting's value for a message, if it is short: a person may have pasted a key into the wrong place."""
     return repr(text) if len(text) <= _MOST_SHOWN else "set to something long"
 
 

@@ -66,7 +66,7 @@ _TRUST = (
     "answers there."
 )
 _PROXY = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY."
-#: Advice for an answer that nobody would take for AWS's.
+#: Advice for an answer that is clearly not AWS's.
 BETWEEN = "A proxy, a firewall or a sign-in page may answer in its place: check the network and the endpoint."
 
 #: What may move a terminal's cursor, and how much of an endpoint's words is shown.
@@ -156,7 +156,7 @@ def answer(error: boto.ClientError) -> str:
 
 
 def endpoint_of(url: str) -> str:
-    """Scheme, host and port of an address: its path and its user name are nobody's business."""
+    """Scheme, host and port of an address: its path and its user name are not shown."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""

@@ -1,4 +1,4 @@
-"""Exceptions that nobody foresaw: how they are caught, logged, and what is shown in their place.
+"""Unforeseen exceptions: how they are caught, logged, and what is shown in their place.
 
 Neither log nor screen quotes one: its text may repeat a header with a token, or what a credential process printed.
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 TABLE_KEY = "Location"
-#: How long a location may be: nobody's town needs more characters.
+#: How long a location may be, in characters: no town needs more.
 LOCATION_MAX_CHARACTERS = 128
 #: What a server that listens for this machine alone is bound to, and the names by which it is called there.
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -1,7 +1,7 @@
 """Files that are this person's alone, opened so that no other user of the machine can slip something in their place.
 
 A file is taken only when it is a regular one, belongs to whoever runs this, and has one name; links are not followed.
-A folder is taken only when it belongs to whoever runs this and nobody else may write in it.
+A folder is taken only when it belongs to the user who runs this and no other user may write in it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Holding messages of the queue for longer than one hold lasts: a thread renews what would show again soon.
 
-A hold that ended is not taken up again: somebody else may have the message by then. Whoever wants to delete one asks
-`sure` first, since SQS takes the deletion of a message that somebody else has received, and does not delete it.
+A hold that ended is not taken up again: another reader may have the message by then. Whoever wants to delete one asks
+`sure` first, since SQS takes the deletion of a message that another reader has received, and does not delete it.
 """
 
 from __future__ import annotations

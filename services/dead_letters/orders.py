@@ -1,4 +1,4 @@
-"""What work on dead letters is ordered: some messages that somebody chose, or all that the queue has of a kind."""
+"""What work on dead letters is ordered: some messages that an operator chose, or all that the queue has of a kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.errors import InvalidInput
 from services.dead_letters.diagnosis import Pointed
 from services.dead_letters.message import DeadLetter
 
-#: Letters a second unless somebody says otherwise: as many calls as the API destinations may make.
+#: Messages a second unless the caller says otherwise: as many calls as the API destinations may make.
 PER_SECOND = 300.0
 
 
